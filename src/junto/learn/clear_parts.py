@@ -46,7 +46,11 @@ def exported(
         about: kind, classes and power of `ClearModel`.
         to: who gets it.
         format: a key of `WRITERS`.
+
+    Raises:
+        LearnError: the columns were scaled on the SPU, so that nobody knows their own units.
     """
+    require(scales.secret is None, "what the columns are scaled by is on the SPU", "predict with the model")
     parts = [run_at(owner, _told, scaling).to(to) for owner, scaling in scales.by_owner.items()]
     parties = [owner.party for owner in scales.by_owner]
     model = run_at(to, _together, parties, parts, dict(shown), about, scales.widths)

@@ -23,7 +23,8 @@ from junto.learn import dataset, examine, pooled, pooled_groups
 from junto.learn.dataset import Columns, Scales, Table
 from junto.learn.estimator import require, run_at, shown, training
 from junto.learn.magnitude import LAST
-from junto.learn.unsupervised import Unsupervised
+from junto.learn.unsupervised import Unsupervised, refuse_weights
+from junto.learn.weighted import at_most_one
 
 log: logging.Logger = logging.getLogger("junto.learn")
 
@@ -67,21 +68,28 @@ class KMeans(Unsupervised[FittedCentres]):
         known = not isinstance(self.init, str) or self.init in (PLUS_PLUS, RANDOM)
         require(known, f"init is {self.init!r}", f"{PLUS_PLUS!r}, {RANDOM!r}, or a table of centres")
 
-    def fit(self, X: Table, y: None = None) -> Self:
+    def fit(self, X: Table, y: None = None, *, sample_weight: Any = None) -> Self:
         """Find the groups; returns the model itself.
 
         Args:
             X: see `dataset.Table`; or a `HorizontalFrame`: `junto.learn.pooled_groups` says who learns what.
             y: there for scikit-learn's sake.
+            sample_weight: of an X on the SPU weights [rows] there, numbers from 0 on, as the flag of a join
+                that nobody sees: with `standardize`, columns are scaled there by the rows as they weigh. A
+                row of weight 0 has no part in anything; groups that weigh less than a millionth of all rows
+                may keep their centre.
 
         Raises:
             LearnError: X cannot be used; the same at every party, before anything is shared.
         """
         if isinstance(X, HorizontalFrame):
+            refuse_weights(self, sample_weight)
             object.__setattr__(self, "_learned", pooled_groups.fit(self, X))
             return self
         columns = dataset.checked(X, scaled=self.standardize)
         require(columns.rows >= self.n_clusters, f"{columns.rows} rows cannot make {self.n_clusters} groups")
+        if sample_weight is not None:
+            return self._fit_weighted(columns, sample_weight)
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
         # of centres that owners give nobody knows how far they are from all rows
         bounded = self.standardize and isinstance(self.init, str)
@@ -92,6 +100,23 @@ class KMeans(Unsupervised[FittedCentres]):
             first = self._first(parts, columns, scales, field)
             lloyd = self.spu(_lloyd, static_argnames="turns", field=field)
             centers, labels, inertia = lloyd(parts, first, turns=self.max_iter)
+        return self._learn(FittedCentres(scales, centers, labels, inertia))
+
+    def _fit_weighted(self, columns: Columns, weight: SPUObject) -> Self:
+        x, scales = self._weighed(columns, weight)
+        require(
+            self.init != RANDOM if isinstance(self.init, str) else True,
+            "init draws rows of which nobody knows whether they weigh anything",
+            f"{PLUS_PLUS!r}, or a table of centres",
+        )
+        with training(self):
+            if isinstance(self.init, str):
+                draws = np.random.default_rng(self.random_state).uniform(LEAST_DRAW, 1, self.n_clusters)
+                first = self.spu(_plus_plus_weighted)(x, draws.astype(np.float32), weight)
+            else:
+                first = self._first([x], columns, scales, None)
+            lloyd = self.spu(_lloyd, static_argnames="turns")
+            centers, labels, inertia = lloyd([x], first, turns=self.max_iter, weight=weight)
         return self._learn(FittedCentres(scales, centers, labels, inertia))
 
     def _first(self, parts: Any, columns: Columns, scales: Scales, field: str | None) -> SPUObject:
@@ -178,12 +203,32 @@ def _plus_plus(parts: Any, draws: Any, first: int) -> Any:
     centers = [x[first]]
     nearest = _squared(x - centers[0])
     for k in range(len(draws)):
-        mass = jnp.cumsum(nearest)
-        behind = (mass >= draws[k] * mass[-1]).astype(x.dtype)
-        chosen = behind - jnp.concatenate([jnp.zeros(1), behind[:-1]])
-        centers.append(chosen @ x)
+        centers.append(_drawn(nearest, draws[k]) @ x)
         nearest = jnp.minimum(nearest, _squared(x - centers[-1]))
     return jnp.stack(centers)
+
+
+LEAST_DRAW: Final = 2.0**-10
+"""A row of weight 0 is never behind that part of all weights."""
+
+
+def _plus_plus_weighted(x: Any, draws: Any, weight: Any) -> Any:
+    """The same of rows as they weigh: so is the first one drawn."""
+    w = at_most_one(weight)
+    centers: list[Any] = []
+    nearest: Any = 1.0
+    for k in range(len(draws)):
+        centers.append(_drawn(w * nearest, draws[k]) @ x)
+        gap = _squared(x - centers[-1])
+        nearest = jnp.minimum(nearest, gap) if k else gap
+    return jnp.stack(centers)
+
+
+def _drawn(chances: Any, draw: Any) -> Any:
+    """1 at the row that is drawn."""
+    mass = jnp.cumsum(chances)
+    behind = (mass >= draw * mass[-1]).astype(mass.dtype)
+    return behind - jnp.concatenate([jnp.zeros(1), behind[:-1]])
 
 
 def _squared(x: Any) -> Any:
@@ -227,12 +272,14 @@ def _nearest(closeness: Any) -> Any:
     return jnp.stack(members, axis=1).astype(jnp.float32)
 
 
-def _lloyd(parts: Any, first: Any, turns: int) -> Any:
+def _lloyd(parts: Any, first: Any, turns: int, weight: Any = None) -> Any:
     x = _side_by_side(parts)
+    w = None if weight is None else at_most_one(weight)[:, None]
     small = 2.0 ** -max(0, len(x).bit_length() - PARTS)
 
     def turn(_: int, centers: Any) -> Any:
         member = _nearest(_closeness(x, centers))
+        member = member if w is None else member * w
         count = jnp.sum(member, axis=0)[:, None] * small
         # an empty group has a sum of 0, whatever it is multiplied by
         # the product, a round sooner than the quotient: `x` is scaled, so that no digit is lost
@@ -242,5 +289,9 @@ def _lloyd(parts: Any, first: Any, turns: int) -> Any:
 
     centers = jax.lax.fori_loop(0, turns, turn, first)
     closeness = _closeness(x, centers)
-    inertia = jnp.sum(x * x) - 2 * jnp.sum(jnp.max(closeness, axis=1))
+    near = jnp.max(closeness, axis=1)
+    if weight is None:
+        inertia = jnp.sum(x * x) - 2 * jnp.sum(near)
+    else:
+        inertia = jnp.sum(weight * (_squared(x) - 2 * near))
     return centers, _group(closeness), inertia

@@ -21,7 +21,8 @@ from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, pooled, pooled_components
 from junto.learn.dataset import Scales, Table
 from junto.learn.estimator import require, run_at, shown, training
-from junto.learn.unsupervised import Unsupervised
+from junto.learn.unsupervised import Unsupervised, refuse_weights
+from junto.learn.weighted import at_most_one
 
 log: logging.Logger = logging.getLogger("junto.learn")
 
@@ -62,29 +63,39 @@ class PCA(Unsupervised[FittedComponents]):
 
     n_components: Annotated[int, "[1, inf)"] = 2
 
-    def fit(self, X: Table, y: None = None) -> Self:
+    def fit(self, X: Table, y: None = None, *, sample_weight: Any = None) -> Self:
         """Find the components; returns the model itself.
 
         Args:
             X: see `dataset.Table`; or a `HorizontalFrame`: `junto.learn.pooled_components` says who learns
                 what.
             y: there for scikit-learn's sake.
+            sample_weight: of an X on the SPU how often each row counts, [rows] there, numbers from 0 on, as
+                the flag of a join that nobody sees: columns are scaled there by the rows as they weigh. A row
+                of weight 0 has no part in anything; together they weigh more than 1.
 
         Raises:
             LearnError: X cannot be used; the same at every party, before anything is shared.
         """
         if isinstance(X, HorizontalFrame):
+            refuse_weights(self, sample_weight)
             object.__setattr__(self, "_learned", pooled_components.fit(self, X))
             return self
         columns = dataset.checked(X, scaled=self.standardize)
         width = sum(columns.widths)
         require(self.n_components <= width, f"{width} columns have no {self.n_components} components")
         require(columns.rows > 1, "one row has no components")
-        scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
-        parts = dataset.share(self.spu, columns, scales)
+        if sample_weight is None:
+            scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
+            parts: Any = dataset.share(self.spu, columns, scales)
+        else:
+            x, scales = self._weighed(columns, sample_weight)
+            parts = [x]
         log.info("%r: nothing is revealed", self)
         with training(self):
-            found = self.spu(_components, static_argnames="count")(parts, count=self.n_components)
+            found = self.spu(_components, static_argnames="count")(
+                parts, count=self.n_components, weight=sample_weight
+            )
         return self._learn(FittedComponents(scales, *found))
 
     @property
@@ -136,10 +147,9 @@ class PCA(Unsupervised[FittedComponents]):
 # -------------------------------------------------------------------- what runs on the SPU
 
 
-def _components(parts: Any, count: int) -> Any:
+def _components(parts: Any, count: int, weight: Any = None) -> Any:
     x = jnp.concatenate(parts, axis=1)
-    mean = jnp.mean(x, axis=0)  # 0, but for what was on the SPU already
-    covariance = (x.T @ x / len(x) - jnp.outer(mean, mean)) * (len(x) / (len(x) - 1))
+    covariance = _covariance(x) if weight is None else _weighted_covariance(x, weight)
     total = jnp.trace(covariance)
 
     def turn(rest: Any, _: None) -> tuple[Any, tuple[Any, Any]]:
@@ -151,6 +161,19 @@ def _components(parts: Any, count: int) -> Any:
 
     components, variances = jax.lax.scan(turn, covariance, None, length=count)[1]
     return components, variances, variances / total
+
+
+def _covariance(x: Any) -> Any:
+    mean = jnp.mean(x, axis=0)  # 0, but for what was on the SPU already
+    return (x.T @ x / len(x) - jnp.outer(mean, mean)) * (len(x) / (len(x) - 1))
+
+
+def _weighted_covariance(x: Any, weight: Any) -> Any:
+    w, rows = at_most_one(weight), jnp.sum(weight)
+    total = jnp.sum(w)
+    mean = w @ x / total
+    x = x - mean
+    return (x * w[:, None]).T @ x / total * (rows / (rows - 1))
 
 
 def _leading(c: Any) -> Any:

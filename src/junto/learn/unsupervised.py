@@ -5,15 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from junto.device.pyu import PYU, PYUObject
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
-from junto.learn import clear_parts, dataset, kept_columns, pooled
+from junto.learn import clear_parts, dataset, kept_columns, pooled, weighted
 from junto.learn.clear_models import KINDS
-from junto.learn.dataset import Scales, Table
-from junto.learn.estimator import Estimator, run_at
+from junto.learn.dataset import Columns, Scales, Table
+from junto.learn.estimator import Estimator, require, run_at
 from junto.learn.exporting import Exporting
 from junto.learn.kept_columns import KeptParts
 
@@ -26,6 +26,9 @@ class FittedOnScaled(Protocol):
         """Of the columns."""
         ...
 
+
+COLUMNS: Final = "columns"
+"""Of what is kept, the scales of columns that are on the SPU."""
 
 L = TypeVar("L", bound=FittedOnScaled)
 
@@ -53,16 +56,28 @@ class Unsupervised(Exporting, Estimator[L], Generic[L]):
     def _found() -> type[L]:
         """What `fit` makes: a dataclass of `Scales` and of secrets."""
 
+    def _weighed(self, columns: Columns, weight: SPUObject) -> tuple[SPUObject, Scales]:
+        """Columns on the SPU, with 0s in rows of weight 0; see `weighted.scaled`.
+
+        Raises:
+            LearnError: they or the weights are elsewhere, or there is not a weight for each row.
+        """
+        weighted.require_weights(self, {"X": columns.array, "sample_weight": weight}, columns.rows)
+        if self.standardize:
+            return weighted.scaled(self.spu, columns, weight)
+        return self.spu(_counting)(columns.array, weight), Scales({}, columns.widths)
+
     def _kept(self, learned: L) -> KeptParts:
         secret = {name: getattr(learned, name) for name in _secrets(type(learned))}
+        secret[COLUMNS] = learned.scales.secret
         return KeptParts(secret, kept_columns.owned(learned.scales), learned.scales.widths, None, {})
 
     @classmethod
     def _restored(cls, spu: SPU, parts: KeptParts) -> L:
         kind: Any = cls._found()
         names = _secrets(kind)
-        found = spu(_apart, static_argnames="names")(parts.secret, names=names)
-        made: L = kind(kept_columns.scales_of(parts), **dict(zip(names, found, strict=True)))
+        *found, columns = spu(_apart, static_argnames="names")(parts.secret, names=(*names, COLUMNS))
+        made: L = kind(kept_columns.scales_of(parts, columns), **dict(zip(names, found, strict=True)))
         return made
 
     def _number(self, name: str) -> SPUObject | PYUObject:
@@ -114,6 +129,19 @@ class Unsupervised(Exporting, Estimator[L], Generic[L]):
 def _secrets(kind: type[Any]) -> tuple[str, ...]:
     """The names of a fitted model's secrets."""
     return tuple(each.name for each in fields(kind) if each.name != "scales")
+
+
+def refuse_weights(model: Estimator[Any], weight: Any) -> None:
+    """Raise a LearnError if rows of several parties are given weights."""
+    require(
+        weight is None,
+        f"{type(model).__name__} takes no weights of rows of several parties",
+        "leave out sample_weight; with whole numbers each party takes a row as often as it weighs",
+    )
+
+
+def _counting(x: Any, weight: Any) -> Any:
+    return x * (weight > 0)[:, None]
 
 
 def _apart(kept: Any, names: tuple[str, ...]) -> tuple[Any, ...]:

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from junto.device.spu.object import SPUObject
+from junto.device.spu.spu import SPU
 from junto.learn.dataset import Columns, Label, Scales, on_scale, target_on
-from junto.learn.estimator import require
+from junto.learn.estimator import Estimator, require
 from junto.learn.families import IDENTITY, LOGIT, Family
 from junto.learn.linear_parameters import SGD, LinearParameters
 from junto.learn.magnitude import Norm, norm
@@ -46,24 +47,15 @@ def task_of(
     Raises:
         LearnError: they are elsewhere, or the model cannot take weights as it is.
     """
-    spu, name = model.spu, type(model).__name__
-    x: Any = columns.array
-    for what, given in (("X", x), ("y", label), ("sample_weight", weight)):
-        require(
-            isinstance(given, SPUObject),
-            f"{name} has weights of rows only where X, y and the weights are on the SPU, and {what} is not",
-            "leave out sample_weight; with whole numbers that all parties know, each takes a row as often "
-            "as it weighs",
-        )
-    require(weight.shape == (columns.rows,), f"sample_weight is {weight!r}", f"one of {columns.rows} numbers")
+    spu = model.spu
+    require_weights(model, {"X": columns.array, "y": label, "sample_weight": weight}, columns.rows)
     require(model.solver_for(sum(columns.widths)) != SGD, "sgd takes no weights of rows", 'solver="newton"')
     require(not model.inference, "there are no standard errors of weighted rows", "leave out inference")
+    x: Any = columns.array
     scales, constant = Scales({}, columns.widths), []
     if model.standardize:
-        found = spu(_moments, static_argnames="centred", num_returns_policy="single")
-        moments = found(x, weight, centred=model.fit_intercept)
-        scales, constant = Scales({}, columns.widths, moments), [spu(_constant)(moments)]
-        x = spu(_scaled_rows)(x, moments, weight)
+        x, scales = scaled(spu, columns, weight, centred=model.fit_intercept)
+        constant = [spu(_constant)(scales.secret)]
     one, two = (model.penalty_for(rows) for rows in (1, 2))  # of the weights' sum in place of rows
     make = spu(_label_scale, static_argnames=("family", "centred"), num_returns_policy="single")
     target = target_on(spu, label, model.family)
@@ -73,7 +65,54 @@ def task_of(
     return FitTask(spu, model.family, [x], constant, known, scale, spu(_penalty)(scale), weight), scales
 
 
+def require_weights(model: Estimator[Any], given: Mapping[str, Any], rows: int) -> None:
+    """Look whether rows can be weighed.
+
+    Args:
+        model: what is fitted.
+        given: what `fit` was, by parameter, ``sample_weight`` the last of them.
+        rows: of X.
+
+    Raises:
+        LearnError: something is not on the SPU, or there is not a weight for each row.
+    """
+    *others, _ = given
+    for what, each in given.items():
+        require(
+            isinstance(each, SPUObject),
+            f"{type(model).__name__} has weights of rows only where {', '.join(others)} and the weights are "
+            f"on the SPU, and {what} is not",
+            "leave out sample_weight; with whole numbers that all parties know, each takes a row as often "
+            "as it weighs",
+        )
+    weight = given["sample_weight"]
+    require(weight.shape == (rows,), f"sample_weight is {weight!r}", f"one of {rows} numbers")
+
+
+def scaled(
+    spu: SPU, columns: Columns, weight: SPUObject, *, centred: bool = True
+) -> tuple[SPUObject, Scales]:
+    """Columns of mean 0 and deviation 1 as rows weigh, and what brings later ones there.
+
+    Args:
+        spu: where they are.
+        columns: as they are.
+        weight: of the rows [rows].
+        centred: whether the mean is taken off; see `_moments`.
+    """
+    found = spu(_moments, static_argnames="centred", num_returns_policy="single")
+    moments = found(columns.array, weight, centred=centred)
+    x: SPUObject = spu(_scaled_rows)(columns.array, moments, weight)
+    return x, Scales({}, columns.widths, moments)
+
+
 # -------------------------------------------------------------------- what runs on the SPU
+
+
+def at_most_one(weight: Any) -> Any:
+    """Weights over the greatest of them."""
+    most = jnp.max(weight.astype(jnp.float32))
+    return weight / jnp.where(most > 0, most, 1)
 
 
 def _moments(x: Any, weight: Any, *, centred: bool) -> Any:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn import linear_model, preprocessing
+from sklearn import cluster, decomposition, linear_model, preprocessing
 
 import junto as sf
 from junto import learn
+from junto.frame import HorizontalFrame
+from junto.learn import kmeans
 from tries import each_once
 
 PARTIES = ["alice", "bob", "carol"]
@@ -106,6 +109,85 @@ def test_what_stands_in_rows_that_weigh_nothing_does_not_matter(spu, name):
     )
 
 
+GROUPS = np.column_stack([X[:, 0], X[:, 1] + 4e4 * (np.arange(ROWS) % 3), X[:, 0] + 1e3 * X[:, 2]])
+OWN = {True: GROUPS, False: np.column_stack([X[:, 0] / 30, GROUPS[:, 1] / 3e4, X[:, 2]])}
+"""Columns on any scale, and near 1, by whether they are standardized."""
+
+
+def on_the_scale(table, weight, standardize):
+    """As scikit-learn's scaler leaves them; rows of weight 0 stand where nothing is near them."""
+    if not standardize:
+        return table
+    return preprocessing.StandardScaler().fit(table, sample_weight=weight).transform(table)
+
+
+def apart(table, weight):
+    """The same with anything in the rows that weigh nothing."""
+    return np.where(weight[:, None] > 0, table, 50.0 * (-1) ** np.arange(len(table))[:, None])
+
+
+@pytest.mark.parametrize(
+    ("spu", "weights", "standardize"), each_once(RINGS, WEIGHTS, [True, False]), indirect=["spu"]
+)
+def test_groups_are_scikit_learns_with_the_same_weights(spu, weights, standardize):
+    weight, table = WEIGHTS[weights], OWN[standardize]
+    centres = table[np.flatnonzero(weight)[[0, 1, 2]]]
+    model = learn.KMeans(
+        spu, n_clusters=3, init=secret(spu, centres), max_iter=6, standardize=standardize
+    ).fit(secret(spu, apart(table, weight)), sample_weight=secret(spu, weight))
+    scaled = on_the_scale(table, weight, standardize)
+    first = scaled[np.flatnonzero(weight)[[0, 1, 2]]]
+    want = cluster.KMeans(3, init=first, n_init=1, max_iter=6, tol=0).fit(scaled, sample_weight=weight)
+    assert np.asarray(sf.reveal(model.cluster_centers_)) == pytest.approx(want.cluster_centers_, abs=2e-3)
+    assert float(sf.reveal(model.inertia_)) == pytest.approx(want.inertia_, rel=2e-3)
+    there = weight > 0
+    assert (np.asarray(sf.reveal(model.labels_)) == want.labels_)[there].all()
+    assert (np.asarray(sf.reveal(model.predict(secret(spu, table)))) == want.labels_)[there].all()
+
+
+@pytest.mark.parametrize("first", [0, 5])
+@pytest.mark.parametrize("draw", [kmeans.LEAST_DRAW, 0.3, 1.0])
+def test_groups_begin_with_rows_that_weigh_something_and_are_apart(draw, first):
+    weight = np.zeros(ROWS, np.float32)
+    counts = [first, 70, 90]
+    weight[counts] = [1, 0.5, 2]
+    found = kmeans._plus_plus_weighted(X.astype(np.float32), np.full(3, draw, np.float32), weight)
+    assert sorted(np.asarray(found)[:, 0]) == pytest.approx(sorted(X[counts, 0]))
+
+
+@pytest.mark.parametrize(
+    ("spu", "weights", "standardize"),
+    each_once(RINGS, ["a flag", "counts"], [True, False]),
+    indirect=["spu"],
+)
+def test_components_are_those_of_rows_that_stand_as_often_as_they_count(spu, weights, standardize):
+    weight = FLAG if weights == "a flag" else FLAG * (1 + np.arange(ROWS) % 4)
+    table = OWN[standardize]
+    model = learn.PCA(spu, n_components=2, standardize=standardize)
+    model = model.fit(secret(spu, apart(table, weight)), sample_weight=secret(spu, weight))
+    scaled = on_the_scale(table, weight, standardize)
+    want = decomposition.PCA(2).fit(np.repeat(scaled, weight.astype(int), axis=0))
+    assert np.asarray(sf.reveal(model.components_)) == pytest.approx(want.components_, abs=5e-3)
+    assert np.asarray(sf.reveal(model.explained_variance_)) == pytest.approx(
+        want.explained_variance_, rel=2e-3
+    )
+    assert np.asarray(sf.reveal(model.explained_variance_ratio_)) == pytest.approx(
+        want.explained_variance_ratio_, abs=2e-3
+    )
+    found = np.asarray(sf.reveal(model.transform(secret(spu, table))))
+    middle = 0 if standardize else want.mean_ @ want.components_.T
+    assert found == pytest.approx(want.transform(scaled) + middle, abs=2e-2)
+
+
+def test_a_kept_model_of_weighted_rows_has_their_scale(spu, tmp_path):
+    x, weight = secret(spu, GROUPS), secret(spu, FLAG)
+    model = learn.KMeans(spu, n_clusters=3, max_iter=2).fit(x, sample_weight=weight)
+    folders = {party: str(tmp_path / party) for party in PARTIES}
+    model.save(folders)
+    again = learn.KMeans.load(spu, folders)
+    assert np.array_equal(sf.reveal(again.predict(x)), sf.reveal(model.predict(x)))
+
+
 @pytest.mark.slow
 def test_on_shares():
     with sf.Session(PARTIES, address="local"):
@@ -130,5 +212,26 @@ def test_what_cannot_be(spu):
         with pytest.raises(sf.LearnError) as caught:
             model.with_params(**parameters).fit(given[0], given[1], sample_weight=given[2])
         assert message in f"{caught.value}"
-    with pytest.raises(sf.LearnError, match="scaled by is on the SPU"):
-        model.fit(x, y, sample_weight=weight).intercept_of("alice")
+    model.fit(x, y, sample_weight=weight)
+    for ask in (model.intercept_of, lambda party: model.export(to=party, format="sklearn")):
+        with pytest.raises(sf.LearnError, match="scaled by is on the SPU"):
+            ask("alice")
+
+
+def test_what_cannot_be_of_models_without_a_label(spu):
+    x, weight, mine = secret(spu, X), secret(spu, FLAG), {sf.PYU("alice"): sf.PYU("alice")(lambda: X)()}
+    rows = HorizontalFrame({sf.PYU("alice"): sf.PYU("alice")(lambda: pd.DataFrame(X))()})
+    for kind in (learn.KMeans, learn.PCA):
+        for message, given, weights in [
+            ("X is not", mine, weight),
+            ("sample_weight is not", x, sf.PYU("bob")(lambda: FLAG)()),
+            ("one of 120 numbers", x, secret(spu, FLAG[:7])),
+            ("no weights of rows of several parties", rows, weight),
+        ]:
+            with pytest.raises(sf.LearnError, match=message):
+                kind(spu).fit(given, sample_weight=weights)
+        model = kind(spu).fit(x, sample_weight=weight)
+        with pytest.raises(sf.LearnError, match="scaled by is on the SPU"):
+            model.export(to="bob", format="sklearn")
+    with pytest.raises(sf.LearnError, match="nobody knows whether they weigh"):
+        learn.KMeans(spu, init="random").fit(x, sample_weight=weight)
