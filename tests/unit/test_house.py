@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -253,3 +254,36 @@ def test_the_checks_of_hostile_input_do_not_vanish_under_python_O():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert " passed" in done.stdout
+
+
+READ_BY = {
+    "federated/secure_sum.py": (2, "by `_believed`"),
+    "frame/aggregate.py": (
+        2,
+        "the user's statistics, from the SPU; several facts in one, by `read`",
+    ),
+    "frame/correlation.py": (2, "the user's statistics, from the SPU"),
+    "frame/frame.py": (1, "by `facts.believed`"),
+    "frame/vertical.py": (1, "by `numeric.require_none`"),
+    "frame/woe.py": (1, "facts of two forms in one, by `read`"),
+    "join/asking.py": (2, "by `_held` and `is_sentence`"),
+    "join/hidden.py": (1, "by `_is_description`"),
+    "join/joining.py": (1, "by `_agreed`, unless undisclosed"),
+    "join/less.py": (3, "by `_number`, `_sum_of` and `_units`, unless undisclosed"),
+    "join/lookup.py": (1, "by `is_offer`"),
+    "join/opening.py": (2, "by `checked_reports`; a party's own hint to itself"),
+    "join/prepared.py": (3, "by `_raise`, `_columns` and `_finished`"),
+    "learn/dataset.py": (2, "by `believed`"),
+    "learn/kept_models.py": (1, "by `opened`: all files say the same as the own one"),
+    "learn/pooled.py": (2, "by `dataset.believed`"),
+    "learn/trees/leaving.py": (1, "by `_believed`"),
+}
+"""Where a revealed value is not read by `fact` or `facts`: how often, and who reads it instead."""
+
+
+def test_no_revealed_fact_is_taken_as_it_comes() -> None:
+    rooms = {"federated", "frame", "join", "learn"}
+    source = ROOT / "src" / "junto"
+    paths = (path.relative_to(source) for path, call, _ in calls() if ast.unparse(call.func) == "reveal")
+    found = Counter(path.as_posix() for path in paths if path.parts[0] in rooms)
+    assert dict(found) == {path: count for path, (count, _) in READ_BY.items()}

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Final
 import numpy as np
 
 from junto.device.boundary import Scripted
-from junto.device.disclosure import reveal, reveal_as
+from junto.device.disclosure import reveal_as
 from junto.device.handle import DeviceObject
 from junto.device.pyu import PYU, PYUObject, put
+from junto.device.revealed_facts import fact, facts, list_of, real, record, text
 from junto.errors import LearnError
 from junto.federated import flat_trees
 from junto.federated.fixed_words import FixedWords
@@ -238,14 +239,14 @@ class Training:
             party: party(_evaluated)(self._plan.evaluate, parameters[party], self._tables[party])
             for party in self._adder.parties
         }
-        names = reveal({party.party: party(_names)(each) for party, each in told.items()})
+        form = list_of(text, 0, 1 << 20)
+        names = facts({party.party: party(_names)(each) for party, each in told.items()}, form)
         some = next(iter(names.values()))
-        if any(each != some for each in names.values()) or not all(isinstance(each, str) for each in some):
+        if any(each != some for each in names.values()):
             raise LearnError("evaluate has other names at another party", fix="the same dict of numbers")
         adder = self._adder
         averages = adder.average(told, weights=self._rows, bound=MOST_METRIC)
-        shown = reveal(next(iter(averages.values())))
-        return {name: float(shown[name]) for name in some}
+        return fact(next(iter(averages.values())), record(**dict.fromkeys(some, real)))
 
 
 def _everywhere(parties: Sequence[PYU], parameters: Any) -> Mapping[PYU, PYUObject]:

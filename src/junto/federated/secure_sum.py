@@ -15,6 +15,7 @@ from junto.device.boundary import Scripted
 from junto.device.current import current
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, list_of, real
 from junto.errors import LearnError, RemoteError
 from junto.federated import flat_trees, pairwise_masks
 from junto.federated.fixed_words import WIDEST, FixedWords, Words
@@ -239,8 +240,8 @@ class SecureAggregator(metaclass=Scripted):
             parts[party] = party(FrameStep(_prepared, MOST_WEIGHT, True))(party(_from_zero)(weight))
             told[party] = _believed(f"{party.party}'s weight", reveal(party(_facts)(parts[party])))
         layout = FixedWords.fitting(MOST_WEIGHT, len(self._parties), whole=True)
-        shown = reveal(next(iter(self.add(TakingPart(parts, 1, ()), layout).values())))
-        whole = int(np.asarray(shown)[0])
+        total = next(iter(self.add(TakingPart(parts, 1, ()), layout).values()))
+        whole = int(fact(total, list_of(real, 1))[0])
         if whole <= 0:
             raise LearnError("all weights are 0", fix="at least one party has rows")
         return whole

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from junto.device.boundary import Scripted
 from junto.device.disclosure import Undisclosed, reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, integer, list_of, read, truth
 from junto.errors import FrameError
 from junto.frame.native_tables import opened
 from junto.frame.numeric import INFINITE, as_floats, exact_sum, present, require_none
@@ -107,7 +108,9 @@ def ranges(spu: SPU, tables: Tables, columns: Sequence[str], whole: Sequence[boo
     faults, found, exponents = reveal((told, counts, sizes))
     for party, fault in faults.items():
         require_none(party, fault, names)
-    return ColumnRanges(tuple(names), tuple(map(int, found)), tuple(map(int, exponents)), tuple(whole))
+    each = list_of(integer(-(1 << 62), 1 << 62), len(names))
+    read_counts, read_sizes = (tuple(read(repr(spu), told, each)) for told in (found, exponents))
+    return ColumnRanges(tuple(names), read_counts, read_sizes, tuple(whole))
 
 
 def require_others(spu: SPU, tables: Tables, columns: Sequence[str]) -> None:
@@ -122,10 +125,9 @@ def require_others(spu: SPU, tables: Tables, columns: Sequence[str]) -> None:
     names = list(columns)
     if not names:
         return
-    found = reveal(
-        on_spu(spu, _many_or_none, [party(_counts)(table, names) for party, table in tables.items()])
-    )
-    few = [name for name, enough in zip(names, np.asarray(found), strict=True) if not enough]
+    found = on_spu(spu, _many_or_none, [party(_counts)(table, names) for party, table in tables.items()])
+    told = fact(found, list_of(truth, len(names)))
+    few = [name for name, enough in zip(names, told, strict=True) if not enough]
     if few:
         raise FrameError(
             f"of {', '.join(map(repr, few))} a party could work out what less than {LEAST_OTHERS} values of "
@@ -184,7 +186,7 @@ def deviation(spu: SPU, tables: Tables, known: ColumnRanges) -> Aggregate:
         [party(_extremes)(table, names, shifts, greatest, False) for party, table in tables.items()]
         for greatest in (True, False)
     ]
-    bits = np.maximum(np.asarray(reveal(on_spu(spu, _bits_between, ends))), 1)
+    bits = np.maximum(fact(on_spu(spu, _bits_between, ends), list_of(integer(0, 64), len(names))), 1)
     units = _Units(tuple(shifts), tuple(bits.tolist()))
     parts = [party(_moments)(table, names, list(known.counts), units) for party, table in tables.items()]
     wide = np.exp2(WIDE - np.minimum(bits, MEAN_BITS))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from junto.device.pyu import PYU
+from junto.device.revealed_facts import list_of, one_of, read
 from junto.errors import FrameError, ProtocolViolation
 from junto.frame.facts import Facts
 from junto.frame.native_tables import NUMBER, TRUTH, kind_of_objects, opened
@@ -61,11 +62,12 @@ def first_fault(native: Any, names: Sequence[str] | None = None) -> list[str]:
 
 def require_none(party: str, fault: Any, names: Sequence[str]) -> None:
     """Raise FrameError if `party` has found a fault in one of these columns."""
-    if fault == []:
+    found = read(party, fault, list_of(one_of(*names, *FAULTS), 0, 2))
+    if not found:
         return
-    if not isinstance(fault, list) or len(fault) != 2 or fault[0] not in names or fault[1] not in FAULTS:
+    if len(found) != 2 or found[0] not in names or found[1] not in FAULTS:
         raise ProtocolViolation(f"what {party} says of its columns makes no sense")
-    name, what = fault
+    name, what = found
     raise FrameError(f"column {name!r} of {party} has {what} values", fix=FAULTS[what])
 
 

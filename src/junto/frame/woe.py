@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
-from junto.errors import FrameError, ProtocolViolation
+from junto.device.revealed_facts import facts, integer, one_of, read, truth
+from junto.errors import FrameError
 from junto.frame.bins import QUANTILE, UNIFORM, bins_of, edges_of, require_strategy
 from junto.frame.encoders import categories_of, codes_of
 from junto.frame.frame_steps import FrameStep
@@ -197,15 +198,11 @@ def _agreed(fault: PYUObject, y: str, binned: Mapping[PYU, PYUObject]) -> dict[P
     """
     said, widths = reveal((fault, {party.party: party(_width)(each) for party, each in binned.items()}))
     home = fault.device.party
-    if said:
-        if said not in FAULTS:
-            raise ProtocolViolation(f"what {home} says of the label makes no sense")
+    if read(home, said, one_of("", *FAULTS)):
         sentence, fix = FAULTS[said]
         raise FrameError(f"label {y!r} of {home} {sentence}", fix=fix)
-    for party, width in widths.items():
-        if type(width) is not int or not 0 <= width <= MOST_GROUPS:
-            raise ProtocolViolation(f"what {party} says of its bins makes no sense")
-    return {party: widths[party.party] for party in binned}
+    form = integer(0, MOST_GROUPS)
+    return {party: read(party.party, widths[party.party], form) for party in binned}
 
 
 def _require_unsaid(label: PYUObject, sizes: Mapping[PYU, tuple[int, int]]) -> None:
@@ -215,10 +212,9 @@ def _require_unsaid(label: PYUObject, sizes: Mapping[PYU, tuple[int, int]]) -> N
         ProtocolViolation: the label's owner says something else.
     """
     home = label.device.party
-    said = reveal({party.party: label.device(_says_labels)(label, *size) for party, size in sizes.items()})
+    asked = {party.party: label.device(_says_labels)(label, *size) for party, size in sizes.items()}
+    said = facts(asked, truth)
     for party, (width, _features) in sizes.items():
-        if type(said[party.party]) is not bool:
-            raise ProtocolViolation(f"what {home} says of the bins of {party.party} makes no sense")
         if said[party.party]:
             raise FrameError(
                 f"{party.party} could find out the labels of {home}: {width} bins are too many here",

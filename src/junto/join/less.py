@@ -28,6 +28,7 @@ from junto.device.current import current
 from junto.device.disclosure import Undisclosed, reveal, wait
 from junto.device.proxies import proxy
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, truth
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.ecdh import Ecdh
 from junto.join.helped import Helped
@@ -153,8 +154,7 @@ def _added_up(request: Request, owner: PYU, column: str, at_least: int) -> int |
     shift, whole = _units(desks, owner, column)
     rows = {party: counts[party.party] for party in desks}
     routing = matched(desks, rows, (first, owner), helper_of(request))
-    enough = reveal(routing.has(at_least))
-    if enough is not True:
+    if not fact(routing.has(at_least), truth):
         raise JoinError(f"fewer than {at_least} keys are in common", fix="a smaller at_least, if all agree")
     lines = Lines(desks[owner], routing, first, owner, (rows[first], rows[first] + rows[owner], 64))
     at_helper, at_owner = lines.pieces(0)
@@ -228,7 +228,7 @@ def _learned_sum(request: Request, owner: PYU, at_least: int) -> dict[PYU, str]:
 
 
 def _told(learned: Mapping[PYU, str]) -> Mapping[PYU, str]:
-    for party, fact in learned.items():
+    for party, sentence in learned.items():
         if current().program.is_here(party.party):
-            log.info("in common: %s", fact)
+            log.info("in common: %s", sentence)
     return learned

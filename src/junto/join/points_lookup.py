@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from junto.device.current import current
-from junto.device.disclosure import reveal, wait
+from junto.device.disclosure import wait
 from junto.device.proxies import proxy
 from junto.device.pyu import PYUObject
+from junto.device.revealed_facts import facts, integer
 from junto.errors import JoinError, ProtocolViolation
 from junto.join.asking import Question, require_columns
 from junto.join.fuse_table import SEEDS
@@ -57,7 +58,9 @@ def points_run(request: Request, prepared: PreparedTable, names: Sequence[str]) 
     require_columns(question, offer, names)
     paths = {owner: question.desks[owner].path(), helper: path}
     servers = {party: _Server(owner.party, device=party) for party in paths}
-    seed = _agreed(reveal({party.party: servers[party].open(paths[party]) for party in servers}))
+    seed = _agreed(
+        facts({party.party: servers[party].open(paths[party]) for party in servers}, integer(0, SEEDS - 1))
+    )
     question.ask()
     desk, pieces = question.desks[asks], []
     points = desk.points(offer.sealed, seed, owner.party, _num_returns=2)
@@ -72,9 +75,9 @@ def points_run(request: Request, prepared: PreparedTable, names: Sequence[str]) 
     return found
 
 
-def _agreed(seeds: Any) -> int:
+def _agreed(seeds: dict[str, int]) -> int:
     first, *others = seeds.values()
-    if type(first) is not int or not 0 <= first < SEEDS or any(each != first for each in others):
+    if any(each != first for each in others):
         raise ProtocolViolation(f"{' and '.join(seeds)} have made different tables of a prepared one")
     return first
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import jax.numpy as jnp
 
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import any_text, natural, one_of, read, record, truth
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
-from junto.errors import UNREADABLE, LearnError
+from junto.errors import LearnError
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import examine
 from junto.learn.families import ClassFamily, Family, LabelScale
-from junto.learn.faults import fault_of
+from junto.learn.faults import FAULTS, fault_of
 
 Table: TypeAlias = Any
 """Columns of one or several parties: ``{alice: x, bob: z}``, handles of arrays or tables of the same rows in
@@ -231,22 +232,24 @@ def believed(key: str, facts: Any) -> tuple[str, int, int, bool]:
     """What an owner told of its table, once it makes sense.
 
     Raises:
-        LearnError: the table has a fault, or the facts are none.
+        LearnError: the table has a fault.
+        ProtocolViolation: the facts are none.
     """
     what, party = key.split(" ", 1)
-    try:
-        rows, columns, kind, column = (facts[name] for name in ("rows", "columns", "fault", "column"))
-        known = facts["known"]
-        sound = type(rows) is type(columns) is int and rows >= 0 and columns >= 0
-        sound = sound and isinstance(kind, str) and isinstance(column, str) and isinstance(known, bool)
-        fault = fault_of(kind, f"{party}'s {what}", column) if kind else None
-    except UNREADABLE:
-        sound = False
-    if not sound:
-        raise LearnError(f"{party} described its {what} in a way that makes no sense")
-    if fault is not None:
-        raise fault
-    return key, rows, columns, known
+    told = read(party, facts, FACTS)
+    if told["fault"]:
+        raise fault_of(told["fault"], f"{party}'s {what}", told["column"])
+    return key, told["rows"], told["columns"], told["known"]
+
+
+FACTS: Final = record(
+    rows=natural,
+    columns=natural,
+    fault=one_of("", *FAULTS),
+    column=any_text,
+    known=truth,
+)
+"""Of a table; see `examine.Facts`."""
 
 
 def _shape(value: SPUObject) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from types import MappingProxyType, NoneType
 from typing import Any, ClassVar, Self
 
 from junto.config.model import Mode
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, truth
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.errors import LearnError
@@ -139,7 +139,7 @@ class GeneralizedLinearModel(Exporting, LinearParameters[FittedLinearModel]):
         """Debug mode names what only secret values tell: that training had not come to an end."""
         session = self.spu.session
         in_debug = session.rehearsal is None and session.settings.mode is Mode.DEBUG
-        if in_debug and fitted._fitted().last is not None and not reveal(fitted.converged_):
+        if in_debug and fitted._fitted().last is not None and not fact(fitted.converged_, truth):
             log.warning(
                 "%r: after %d steps the scores or coefficients still change; take more (max_iter), a "
                 "stronger penalty, or one of columns that are nearly the same; nobody sees this outside "

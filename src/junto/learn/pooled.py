@@ -14,6 +14,7 @@ import numpy as np
 
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, real
 from junto.errors import LearnError
 from junto.federated.secure_sum import LEAST_PARTIES, SecureAggregator
 from junto.frame.frame_steps import FrameStep
@@ -230,7 +231,7 @@ def task_of(
     task = RowsTask(parts, counts, names, float(sum(counts.values())), weight is not None, adder)
     if weight is None:
         return task
-    mass = float(reveal(task.total(_weight_sum)))
+    mass = fact(task.total(_weight_sum), real)
     if not mass > 0:
         raise LearnError("all sample_weight is 0", fix="weights are numbers from 0 on, some above")
     return RowsTask(parts, counts, names, mass, True, adder)

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from junto.device.disclosure import reveal, wait
+from junto.device.disclosure import wait
 from junto.device.pyu import PYU
+from junto.device.revealed_facts import fact, facts, text
 from junto.errors import LearnError
 from junto.learn.kept_models import MODEL, Folders, Keeping, made, own, place
 from junto.learn.pooled import Pooled
@@ -39,7 +40,7 @@ def save(model: Pooled, folders: Folders, about: Mapping[str, Any], how: Keeping
         raise LearnError(f"there is no folder for {', '.join(lacking)}", fix='pass {"alice": folder, ...}')
     wait([party(made)(folders[party.party], how.overwrite) for party in model.found])
     told = {party: party(_told)(found) for party, found in model.found.items()}
-    receipt: str = reveal(model.first(_hash)(told[model.first]))
+    receipt = fact(model.first(_hash)(told[model.first]), text)
     public = {
         **about,
         "pooled": [party.party for party in model.found],
@@ -62,7 +63,7 @@ def read(kept: Mapping[str, Any], public: Mapping[str, Any]) -> tuple[Mapping[st
     if not sound or set(parties or ()) != set(kept):
         raise LearnError("the parties' files hold no model of their rows", fix="one folder for each of them")
     told = {PYU(party): PYU(party)(_model)(kept[party]) for party in parties or ()}
-    hashes = reveal({party.party: party(_hash)(each) for party, each in told.items()})
+    hashes = facts({party.party: party(_hash)(each) for party, each in told.items()}, text)
     if any(each != public.get("receipt") for each in hashes.values()):
         raise LearnError(
             "the parties' files are not of one model",

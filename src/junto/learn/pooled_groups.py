@@ -19,8 +19,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, truth
 from junto.frame.frame_steps import FrameStep
 from junto.learn.estimator import require
 from junto.learn.examine import Floats
@@ -74,7 +74,7 @@ def fit(model: Any, X: Any) -> Pooled:
     count = 0
     for count in range(1, model.max_iter + 1):  # noqa: B007
         later = task.first(_centers)(groups[task.first], task.total(_sums, groups))
-        same = reveal(task.first(_same)(groups[task.first], later))
+        same = fact(task.first(_same)(groups[task.first], later), truth)
         groups = _moved(task, groups, later)
         if same:
             break

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from junto.device.disclosure import reveal
 from junto.device.pyu import put
+from junto.device.revealed_facts import fact, real, truth
 from junto.errors import LearnError
 from junto.frame.frame_steps import FrameStep
 from junto.learn.examine import Floats
@@ -82,14 +82,14 @@ def fit(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Pooled:
     task = task_of(X, y, model.family, complete, sample_weight)
     scaling = scaling_of(task, scaled=model.standardize, centred=model.fit_intercept)
     penalty = model.penalty_for(task.mass)
-    label = float(reveal(task.total(_label_sum)))
+    label = fact(task.total(_label_sum), real)
     state = put(task.first, _begin(label, model.family, model.fit_intercept, task.mass, len(task.columns)))
     most = model.max_iter or STEPS
     for count in range(1, most + 1):  # noqa: B007
         tried = task.everywhere(task.first(_tried)(state))
         total = task.total(FrameStep(_slopes, model.family), scaling, tried)
         state = task.first(FrameStep(_stepped, penalty, model.fit_intercept))(state, total)
-        if reveal(task.first(_is_done)(state)):
+        if fact(task.first(_is_done)(state), truth):
             break
     else:
         if model.max_iter is None:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from junto.accounting.progress import Course
 from junto.device.boundary import Scripted, public
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, facts, integer
 from junto.device.spu.object import SPUObject
 from junto.errors import JuntoError, LearnError
 from junto.frame.frame import Seed
@@ -193,7 +193,7 @@ class GridSearchCV(Parametrized):
             scores = _together(self.estimator, found)
             choose = self.estimator.spu(_best, static_argnames="folds")
             best = choose(scores.told, folds=len(splits))
-            index = min(int(reveal(best)), len(self.candidates) - 1)
+            index = min(fact(best, integer(0, 1 << 31)), len(self.candidates) - 1)
             model = self.estimator.with_params(**self.candidates[index])
             if self.refit:
                 for _ in course.each([*tries, None][len(tries) :]):
@@ -376,11 +376,11 @@ def _rows(X: Any, y: Any) -> int:
         for place, each in enumerate(handles)
         if isinstance(each, PYUObject)
     }
-    told = [*reveal(asked).values(), *(each.shape[0] for each in handles if isinstance(each, SPUObject))]
-    sound = all(type(count) is int and count >= 0 for count in told)
-    require(sound, "a table or a label has no rows", "pass handles of tables, and of a vector")
+    told = list(facts(asked, integer(-1, 1 << 48)).values())
+    told += [each.shape[0] for each in handles if isinstance(each, SPUObject)]
+    require(min(told) >= 0, "a table or a label has no rows", "pass handles of tables, and of a vector")
     require(len(set(told)) == 1, f"the tables and the label have {sorted(set(told))} rows", "join them first")
-    return int(told[0])
+    return told[0]
 
 
 def _length(table: Any) -> int:

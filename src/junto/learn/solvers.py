@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from junto.device.disclosure import reveal
+from junto.device.revealed_facts import fact, truth
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.learn import descent, newton
@@ -186,7 +186,7 @@ def _by_epochs(
             losses.append(judge(state.weights, task.parts, y, model=fitted, rows=rows))
             if best is not None:
                 better, best = task.compute(descent.improves)(losses[-1], best, model.tol)
-                since = 0 if bool(reveal(better)) else since + 1
+                since = 0 if fact(better, truth) else since + 1
                 if since == model.n_iter_no_change:
                     break
     return FoundCoefficients(_apart(task, state), len(losses), tuple(losses))

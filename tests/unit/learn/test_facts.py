@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import junto as sf
+from junto.errors import ProtocolViolation
 from junto.learn.dataset import believed
 from junto.learn.faults import FAULTS, NAME_LENGTH
 
@@ -33,7 +34,7 @@ def test_every_fault_is_a_sentence_that_names_the_party(kind):
     ids=str,
 )  # fmt: skip
 def test_facts_that_make_no_sense_are_not(facts):
-    with pytest.raises(sf.LearnError, match="makes no sense"):
+    with pytest.raises(ProtocolViolation, match="alice revealed makes no sense"):
         believed("X alice", facts)
 
 

@@ -305,7 +305,7 @@ class _Alone:
 
 def test_each_number_of_a_column_of_few_has_a_bin_however_rare(monkeypatch):
     """As in XGBoost; here the parties' sums are made without them."""
-    monkeypatch.setattr(pooled_bins, "reveal", lambda value: value)
+    monkeypatch.setattr(pooled_bins, "fact", lambda value, form: form(value))
     rng = np.random.default_rng(1)
     columns = [
         np.r_[np.zeros(999), 1.0],

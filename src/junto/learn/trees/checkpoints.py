@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYU
+from junto.device.revealed_facts import facts, list_of, truth
 from junto.device.spu.spu import SPU
 from junto.learn import pooled_files
 from junto.learn.estimator import require, run_at
@@ -53,9 +53,7 @@ class Checkpoint:
             party: run_at(PYU(party), _there, [folders[party] for folders in self._turns])
             for party in self.folders
         }
-        told = reveal(asked)
-        sound = all(isinstance(each, list) and len(each) == len(self._turns) for each in told.values())
-        require(sound, "a party told something that says nothing of a checkpoint")
+        told = facts(asked, list_of(truth, len(self._turns)))
         whole = [turn for turn, _ in enumerate(self._turns) if all(each[turn] for each in told.values())]
         require(
             bool(whole) or not any(all(each) for each in told.values()),  # else the first one broke off

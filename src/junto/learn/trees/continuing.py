@@ -13,8 +13,8 @@ from typing import Any, Final
 import jax.numpy as jnp
 import numpy as np
 
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYUObject
+from junto.device.revealed_facts import fact, truth
 from junto.device.spu.object import SPUObject
 from junto.device.spu.spu import SPU
 from junto.learn import dataset, examine
@@ -59,7 +59,7 @@ class LossWatch:
         parts = parts_of(self._spu, self._scales, splits, self._columns, candidates.reachable, rows)
         *state, better = self._watched(parts, tree.weights, *self._state, self._target, family=self._family)
         self._state = (state[0], state[1])
-        if found := bool(reveal(better)):
+        if found := fact(better, truth):
             self.best = number
         return found
 

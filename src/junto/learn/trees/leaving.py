@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,8 +12,8 @@ import numpy as np
 
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import any_text, integer, one_of, read, real, record, truth
 from junto.device.spu.spu import SPU
-from junto.errors import UNREADABLE, LearnError
 from junto.learn import examine
 from junto.learn.dataset import Label, Scales
 from junto.learn.estimator import require, run_at
@@ -185,20 +185,26 @@ def _facts(plain: Plain | str) -> dict[str, Any]:
 
 
 def _believed(party: str, facts: Any) -> ModelFacts:
-    try:
-        fault = facts["fault"]
-        require(not fault, f"{party}'s model cannot be used: {fault!s:.500}", "see docs/how-to/trees.md")
-        told = ModelFacts(**{each.name: facts[each.name] for each in fields(ModelFacts)})
-        kinds = (str, float, int, int, int, bool, bool)
-        sound = all(type(value) is kind for value, kind in zip(astuple(told), kinds, strict=True))
-        sound = sound and told.objective in SECTIONS and 1 <= told.classes <= MOST_CLASSES
-        sound = sound and (told.objective != SOFTMAX or told.classes > 2)
-        sound = sound and told.trees > 0 and 1 <= told.depth <= DEEPEST
-    except UNREADABLE:
-        sound = False
-    if not sound:
-        raise LearnError(f"{party} described its model in a way that makes no sense")
-    return told
+    told = read(party, facts, FAULT if isinstance(facts, dict) and set(facts) == {"fault"} else FACTS)
+    fault = told.pop("fault")
+    require(not fault, f"{party}'s model cannot be used: {fault[:500]!a}", "see docs/how-to/trees.md")
+    if told["objective"] == SOFTMAX:
+        read(party, told["classes"], integer(3, MOST_CLASSES))
+    return ModelFacts(**told)
+
+
+FAULT: Final = record(fault=any_text)
+FACTS: Final = record(
+    fault=one_of(""),
+    objective=one_of(*SECTIONS),
+    number=real,
+    classes=integer(1, MOST_CLASSES),
+    trees=integer(1, 1 << 40),
+    depth=integer(1, DEEPEST),
+    known=truth,
+    worth=truth,
+)
+"""Of a model; see `ModelFacts`."""
 
 
 def _part(plain: Plain, names: Sequence[str]) -> candidates.Told:

@@ -17,9 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
-from junto.errors import LearnError
+from junto.device.revealed_facts import facts, list_of, natural
 from junto.learn.dataset import Scales
 from junto.learn.estimator import require, run_at
 from junto.learn.trees.candidates import NONE, Candidates
@@ -99,11 +98,7 @@ def _require_names(names: tuple[str, ...], scales: Scales) -> None:
         owner.party: run_at(owner, _has, known, names, owner.party)
         for owner, known in scales.by_owner.items()
     }
-    found = reveal(asked)
-    for party, each in found.items():
-        sound = isinstance(each, list) and len(each) == len(names)
-        if not sound or any(type(count) is not int or count < 0 for count in each):
-            raise LearnError(f"{party} described its columns in a way that makes no sense")
+    found = facts(asked, list_of(natural, len(names)))
     for name, *counts in zip(names, *found.values(), strict=True):
         _require_one(name, sum(counts))
 

@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYUObject
+from junto.device.revealed_facts import fact, truth
 from junto.frame.frame_steps import FrameStep
 from junto.learn.estimator import run_at
 from junto.learn.examine import Floats
@@ -52,7 +52,7 @@ def cuts_of(task: RowsTask, max_bins: int) -> PYUObject:
         state = first(FrameStep(_noted, search))(state)
         around = task.total(_around, task.everywhere(run_at(first, _known, state)), whole=not task.weighted)
         state = first(FrameStep(_left_over, max_bins, search))(state, around)
-        if reveal(run_at(first, _is_done, state)):
+        if fact(run_at(first, _is_done, state), truth):
             break
     return run_at(first, _found, state)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from junto.device.disclosure import reveal
+from junto.device.revealed_facts import fact, real
 from junto.errors import LearnError
 from junto.frame.frame_steps import FrameStep
 from junto.learn.examine import Floats
@@ -55,7 +55,7 @@ def start_of(
     if isinstance(family, ClassFamily):
         return TreeStart((0.0,) * len(family.classes) if family.outputs else (0.0,))
     mean = float(sums[0]) / task.mass
-    squares = float(reveal(task.total(FrameStep(_squares, mean))))
+    squares = fact(task.total(FrameStep(_squares, mean)), real)
     return TreeStart((mean,), float(np.sqrt(squares / task.mass)) or 1.0)
 
 

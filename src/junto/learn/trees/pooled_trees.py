@@ -18,12 +18,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
+from junto.device.revealed_facts import fact, list_of, natural, real
 from junto.frame.frame_steps import FrameStep
 from junto.learn.estimator import require, training
 from junto.learn.examine import Floats
-from junto.learn.families import Family
+from junto.learn.families import ClassFamily, Family
 from junto.learn.pooled import Pooled, RowPart, RowsTask, task_of, with_gaps
 from junto.learn.trees import monotone, pooled_bins
 from junto.learn.trees.candidates import BELOW_ALL, NONE
@@ -122,7 +122,7 @@ def fit(model: Any, X: Any, y: Any, sample_weight: Any, further: Further) -> Poo
     grower = _RowsGrower(task, family, model, growth)
     before = further.before
     if before is not None:
-        shape = reveal(before.first(_shape)(before.at(before.first)))
+        shape = fact(before.first(_shape)(before.at(before.first)), list_of(natural, 2))
         same = before.columns == task.columns and tuple(shape) == (2**model.max_depth, grower.outputs)
         require(same, "the model to go on from has other columns, another max_depth, or other classes")
     grower.begin(before)
@@ -151,7 +151,9 @@ class _RowsGrower:
     def __init__(self, task: RowsTask, family: Family, model: Any, growth: Growth) -> None:
         self._task, self._family, self._growth, self.columns = task, family, growth, task.columns
         corrects = growth.rule.corrects
-        sums = reveal(task.total(FrameStep(label_sums, family)))
+        each = len(family.classes) if isinstance(family, ClassFamily) and family.outputs else 1
+        totals = task.total(FrameStep(label_sums, family))
+        sums = np.array(fact(totals, list_of(real, each)))
         self._start: TreeStart = start_of(family, corrects, sums, task, model.start)
         self.outputs = len(self._start.base)
         cuts = task.everywhere(pooled_bins.cuts_of(task, model.max_bins))
@@ -251,7 +253,7 @@ class _RowsWatch:
             party: party(_further)(self._scores[party], trees[party], part)
             for party, part in task.parts.items()
         }
-        loss = float(reveal(task.total(FrameStep(losses, self._family), self._scores))) / task.rows
+        loss = fact(task.total(FrameStep(losses, self._family), self._scores), real) / task.rows
         found = loss < self._least
         if found:
             self._least, self.best = loss, number
@@ -500,5 +502,5 @@ def _joined(before: Plain, after: Plain) -> Plain:
     return Plain(before.objective, before.number, before.base, leaves, splits)
 
 
-def _shape(model: Plain) -> tuple[int, int]:
-    return model.leaves.shape[1], model.outputs
+def _shape(model: Plain) -> list[int]:
+    return [model.leaves.shape[1], model.outputs]
