@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 
@@ -67,7 +68,7 @@ class Hidden(metaclass=Scripted):
         Args:
             name: of the column.
         """
-        return self._on_spu(_sum, self[name], self.flag)
+        return self._on_spu(_sum, self._numbers(name), self.flag)
 
     def mean(self, name: str) -> SPUObject:
         """The mean of a column over the rows that both have; 0 where there are none.
@@ -75,7 +76,60 @@ class Hidden(metaclass=Scripted):
         Args:
             name: of the column.
         """
-        return self._on_spu(_mean, self[name], self.flag)
+        return self._on_spu(_mean, self._numbers(name), self.flag)
+
+    def std(self, name: str) -> SPUObject:
+        """The sample deviation of a column over the rows that both have; 0 where there are fewer than two.
+
+        Args:
+            name: of the column.
+        """
+        return self._on_spu(_std, self._numbers(name), self.flag)
+
+    def min(self, name: str) -> SPUObject:
+        """The least value of a column in the rows that both have; 0 where there are none.
+
+        Args:
+            name: of the column.
+        """
+        return self._on_spu(_least, self._numbers(name), self.flag)
+
+    def max(self, name: str) -> SPUObject:
+        """The greatest value of a column in the rows that both have; 0 where there are none.
+
+        Args:
+            name: of the column.
+        """
+        return self._on_spu(_greatest, self._numbers(name), self.flag)
+
+    def quantile(self, name: str, q: Annotated[float, "[0, 1]"] = 0.5) -> SPUObject:
+        """A quantile of a column over the rows that both have, linear between two values; 0 where none are.
+
+        Args:
+            name: of the column.
+            q: which part of the rows is below.
+        """
+        return self._on_spu(partial(_quantile, q=q), self._numbers(name), self.flag)
+
+    def corr(self, names: list[str]) -> SPUObject:
+        """Correlations of columns over the rows that both have [columns, columns], within 1e-3.
+
+        Row and column of one that is constant there are 0, its diagonal, too.
+
+        Args:
+            names: of the columns.
+        """
+        return self._on_spu(_correlations, [self._numbers(name) for name in names], self.flag)
+
+    def _numbers(self, name: str) -> SPUObject:
+        """A column with which one can compute.
+
+        Raises:
+            JoinError: there is none of that name, or it is of text.
+        """
+        if name in self.labels:
+            raise JoinError(f"column {name!r} is of text", fix="hidden.groupby(name, values=[...]).count()")
+        return self[name]
 
     def groupby(self, name: str, values: Sequence[Any]) -> HiddenGroups:
         """The rows that both have, by what stands in a column.
@@ -127,7 +181,7 @@ class HiddenGroups(metaclass=Scripted):
         Args:
             name: of the column.
         """
-        return self.table._on_spu(_sum, self.table[name], self.members)
+        return self.table._on_spu(_sum, self.table._numbers(name), self.members)
 
     def mean(self, name: str) -> SPUObject:
         """Means of a column; 0 where a group has no rows.
@@ -135,7 +189,31 @@ class HiddenGroups(metaclass=Scripted):
         Args:
             name: of the column.
         """
-        return self.table._on_spu(_mean, self.table[name], self.members)
+        return self.table._on_spu(_mean, self.table._numbers(name), self.members)
+
+    def std(self, name: str) -> SPUObject:
+        """Sample deviations of a column; 0 where a group has fewer than two rows.
+
+        Args:
+            name: of the column.
+        """
+        return self.table._on_spu(_std, self.table._numbers(name), self.members)
+
+    def min(self, name: str) -> SPUObject:
+        """Least values of a column; 0 where a group has no rows.
+
+        Args:
+            name: of the column.
+        """
+        return self.table._on_spu(_least, self.table._numbers(name), self.members)
+
+    def max(self, name: str) -> SPUObject:
+        """Greatest values of a column; 0 where a group has no rows.
+
+        Args:
+            name: of the column.
+        """
+        return self.table._on_spu(_greatest, self.table._numbers(name), self.members)
 
 
 # -------------------------------------------------------------------- what runs on the SPU
@@ -163,3 +241,63 @@ def _mean(column: Any, members: Any) -> Any:
     import jax.numpy as jnp
 
     return _sum(column, members) / jnp.maximum(_total(members), 1)
+
+
+def _gaps(column: Any, members: Any) -> Any:
+    """From the mean, where a row is a member; of differences from one of them, so that none is exactly 0.
+
+    What the mean has lost as a quotient is taken from the gaps that it leaves.
+    """
+    import jax.numpy as jnp
+
+    column, rows = column.astype(float), jnp.maximum(_total(members), 1)[..., None]
+    gaps = (column - _least(column, members)[..., None]) * members
+    for _ in range(2):
+        gaps = (gaps - gaps.sum(axis=-1)[..., None] / rows) * members
+    return gaps
+
+
+def _std(column: Any, members: Any) -> Any:
+    import jax.numpy as jnp
+
+    gaps = _gaps(column, members)
+    size = jnp.max(jnp.abs(gaps), axis=-1)
+    near = gaps / jnp.where(size > 0, size, 1)[..., None]  # so that squares of any column have room
+    return size * jnp.sqrt((near * near).sum(axis=-1) / jnp.maximum(_total(members) - 1, 1))
+
+
+def _correlations(columns: list[Any], members: Any) -> Any:
+    import jax.numpy as jnp
+
+    gaps = jnp.stack([_gaps(column, members) for column in columns])
+    spread = jnp.stack([_std(column, members) for column in columns])
+    near = gaps / jnp.where(spread > 0, spread, 1)[:, None]
+    return near @ near.T / jnp.maximum(_total(members) - 1, 1)
+
+
+def _least(column: Any, members: Any) -> Any:
+    return -_greatest(-_whole(column), members)
+
+
+def _greatest(column: Any, members: Any) -> Any:
+    import jax.numpy as jnp
+
+    column, here = _whole(column), members > 0
+    found = jnp.max(jnp.where(here, column, jnp.min(column)), axis=-1)
+    return jnp.where(jnp.any(here, axis=-1), found, 0)
+
+
+def _whole(column: Any) -> Any:
+    """Truth values as 0 and 1."""
+    return column.astype("int32") if column.dtype == bool else column
+
+
+def _quantile(column: Any, members: Any, q: float) -> Any:
+    """Of sorted rows, with those that are no members at the end: each counts as near as its place is."""
+    import jax.numpy as jnp
+
+    column = column.astype(float)
+    order = jnp.sort(jnp.where(members > 0, column, jnp.max(column)))
+    gaps = jnp.arange(len(column)) - q * jnp.maximum(_total(members) - 1, 0)
+    found = jnp.maximum(1 - jnp.abs(gaps), 0) @ order
+    return jnp.where(_total(members) > 0, found, 0.0)

@@ -230,6 +230,44 @@ def test_the_flag_is_the_weight_of_rows(quick, helper):
         np.testing.assert_allclose(told, table[name], rtol=1e-4, atol=0.01)
 
 
+SIZES = {"small": 0.03, "ordinary": 40.0, "large": 2e5}
+STATISTICS = ["count", "sum", "mean", "std", "min", "max"]
+
+
+@pytest.mark.parametrize(("quick", "size"), each_once(RINGS, SIZES), indirect=["quick"])
+def test_statistics_of_the_rows_in_common_are_those_of_pandas(quick, size):
+    """Of columns of any size, of both owners, of floats, whole numbers and truth values."""
+    rng, ids = np.random.default_rng(5), np.arange(60)
+    ours = pd.DataFrame({"id": ids, "a": SIZES[size] * (3 + rng.normal(size=60)), "group": ids % 3})
+    ours = ours.assign(whole=rng.integers(-9, 1000, 60), old=ids % 2 == 0)
+    theirs = pd.DataFrame({"nr": ids + 25, "b": -SIZES[size] * rng.random(60), "constant": 4.5})
+    theirs = theirs.assign(b=theirs["b"] + 0.1 * SIZES[size] * (ids % 7))
+    found, want = joined(quick, ours, theirs), ours.merge(theirs, left_on="id", right_on="nr")
+    close = {"rel": 1e-3, "abs": 1e-4 * max(1, SIZES[size] / 40)}
+    for column in ("a", "b", "whole", "old", "constant"):
+        numbers = want[column].astype(float)
+        for name in STATISTICS[1:]:
+            told = float(sf.reveal(getattr(found, name)(column)))
+            assert told == pytest.approx(getattr(numbers, name)(), **close), (name, column)
+        for q in (0, 0.3, 0.5, 1):
+            assert float(sf.reveal(found.quantile(column, q))) == pytest.approx(numbers.quantile(q), **close)
+    groups, table = found.groupby("group", [2, 0, 9]), want.groupby("group")["a"].agg(STATISTICS)
+    for name in STATISTICS[1:]:
+        told = np.asarray(sf.reveal(getattr(groups, name)("a")))
+        assert told == pytest.approx(table[name].reindex([2, 0, 9]).fillna(0).to_numpy(), **close), name
+    told = np.asarray(sf.reveal(found.corr(["a", "b", "whole", "constant"])))
+    assert told == pytest.approx(want[["a", "b", "whole", "constant"]].corr().fillna(0), abs=1e-3)
+
+
+def test_where_no_row_is_in_common_nothing_is_said_of_the_others(quick):
+    ours = pd.DataFrame({"id": range(5), "a": [5.0, 6.0, 7.0, 8.0, 9.0], "text": list("abcde")})
+    found = joined(quick, ours, pd.DataFrame({"nr": [9], "b": [3.0]}))
+    for name in ("std", "min", "max", "quantile", "mean"):
+        assert float(sf.reveal(getattr(found, name)("a"))) == 0, name
+        with pytest.raises(sf.JoinError, match="is of text"):
+            getattr(found, name)("text")
+
+
 def test_columns_are_asked_for_by_name(quick):
     found = joined(quick, *people())
     for wrong in ("pays", ["age", "pays"], [], ("age", "pay"), 0):
