@@ -6,9 +6,10 @@ A public callable declares each of its parameters once, and `junto.device.bounda
     strategy: Annotated[str, (MEAN, MEDIAN)]     one of several words
     columns: str | Sequence[str] | None          types, nested as one likes
 
-Numbers and truth values of numpy become Python's own, so that all parties say the same of them, and a truth
-value is no number. A set is no sequence: two processes may have it in different orders. What is annotated
-`Any`, or by a type variable or protocol, may be anything.
+Numbers, truth values and texts of numpy, and of classes made of Python's, become Python's own, so that all
+parties say the same of them; so does what is in a list, a mapping or a vector. A truth value is no number. A
+view of a mapping and an iterator are the list of what they give; a set is no sequence: two processes may have
+it in different orders. What is annotated `Any`, or by a type variable or protocol, may be anything.
 """
 
 from __future__ import annotations
@@ -214,13 +215,17 @@ def _number(given: Any) -> Any:
     return given if type(given) in (int, float) else float(given)
 
 
+def _text(given: str) -> str:
+    return given if type(given) is str else str.__str__(given)  # a member of an Enum is what it stands for
+
+
 PLAIN: Final[Mapping[Any, ParameterKind]] = types.MappingProxyType(
     {
         types.NoneType: ParameterKind(_if(lambda given: given is None), "None"),
         bool: ParameterKind(_if(_is_truth, bool), "True or False"),
         int: ParameterKind(_if(lambda given: _is_number(given, Integral), int), "a whole number"),
         float: ParameterKind(_if(lambda given: _is_number(given, Real), _number), "a number"),
-        str: ParameterKind(_if(lambda given: isinstance(given, str)), "a text"),
+        str: ParameterKind(_if(lambda given: isinstance(given, str), _text), "a text"),
     }
 )
 
@@ -247,6 +252,7 @@ def _one_of(kinds: Sequence[ParameterKind | None]) -> ParameterKind | None:
     order = sorted(some, key=lambda kind: kind.text == "None")
 
     def take(given: Any) -> Any:
+        given = _listed(given)
         for kind in some:
             try:
                 return kind.take(given)
@@ -258,24 +264,36 @@ def _one_of(kinds: Sequence[ParameterKind | None]) -> ParameterKind | None:
 
 
 def _words(words: Sequence[Any]) -> ParameterKind:
-    def known(given: Any) -> bool:
-        return any(type(given) is type(word) and given == word for word in words)
+    def take(given: Any) -> Any:
+        for word in words:
+            kind = str if isinstance(given, str) else type(given)
+            if kind is type(word) and given == word:
+                return word
+        raise Misfit
 
     listed = ", ".join(map(repr, words[:-1]))
-    return ParameterKind(_if(known), f"{listed} or {words[-1]!r}" if listed else repr(words[-1]))
+    return ParameterKind(take, f"{listed} or {words[-1]!r}" if listed else repr(words[-1]))
 
 
 def _sequence(each: ParameterKind | None, kind: type) -> ParameterKind:
-    """Of any sequence; of lists and tuples what is in them, too."""
+    """Of any sequence; of lists, tuples and vectors what is in them, too."""
 
     def take(given: Any) -> Any:
+        given = _listed(given)
+        if each is not None and getattr(given, "ndim", 0) == 1 and hasattr(given, "tolist"):
+            given = given.tolist()
         listed = isinstance(given, abc.Iterable) if kind is abc.Iterable else hasattr(given, "__len__")
         if not listed or not hasattr(given, "__iter__") or isinstance(given, str | bytes | Mapping | Set):
             raise Misfit
-        known = each is not None and type(given) in (list, tuple)
+        known = each is not None and isinstance(given, list | tuple)
         return _same(given, map(each.take, given)) if known else given  # type: ignore[union-attr]
 
     return ParameterKind(take, "a sequence" if each is None else f"a sequence, each of it {each.text}")
+
+
+def _listed(given: Any) -> Any:
+    """What can be gone through once, or has no places, as a list."""
+    return list(given) if isinstance(given, abc.KeysView | abc.ValuesView | abc.Iterator) else given
 
 
 def _tuple(kinds: Sequence[ParameterKind | None]) -> ParameterKind:
@@ -283,16 +301,20 @@ def _tuple(kinds: Sequence[ParameterKind | None]) -> ParameterKind:
         if not isinstance(given, list | tuple) or len(given) != len(kinds):
             raise Misfit
         parts = zip(kinds, given, strict=True)
-        return _same(given, (each if kind is None else kind.take(each) for kind, each in parts))
+        return _same(given, (_own(kind, each) for kind, each in parts))
 
     texts = ", ".join("anything" if kind is None else kind.text for kind in kinds)
     text = f"a tuple of {len(kinds)}"
     return ParameterKind(take, f"{text}: {texts}" if any(kinds) else text)
 
 
+def _own(kind: ParameterKind | None, given: Any) -> Any:
+    return given if kind is None else kind.take(given)
+
+
 def _same(given: Any, parts: Iterable[Any]) -> Any:
     """The same list or tuple, if its parts are."""
-    made = type(given)(parts)
+    made = (list if isinstance(given, list) else tuple)(parts)
     return made if any(one is not other for one, other in zip(made, given, strict=True)) else given
 
 
@@ -300,10 +322,10 @@ def _mapping(key: ParameterKind | None, value: ParameterKind | None) -> Paramete
     def take(given: Any) -> Any:
         if not isinstance(given, Mapping):
             raise Misfit
-        for kind, parts in ((key, given.keys()), (value, given.values())):
-            for each in parts if kind is not None else ():
-                kind.take(each)  # type: ignore[union-attr]
-        return given
+        made = {_own(key, name): _own(value, each) for name, each in given.items()}
+        pairs = zip(made.items(), given.items(), strict=False)
+        same = all(one is own for owns, ones in pairs for own, one in zip(owns, ones, strict=True))
+        return given if same else made
 
     of = " to ".join("anything" if kind is None else kind.text for kind in (key, value))
     return ParameterKind(take, "a mapping" if key is value is None else f"a mapping from {of}")

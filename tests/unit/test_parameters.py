@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import junto as sf
@@ -42,7 +44,7 @@ KINDS: list[tuple[Any, list[Any], list[Any]]] = [
     (
         str | Sequence[str],
         ["a", ["a", "b"], ("a",), np.array(["a"])],
-        [{"a"}, {"a": 1}, ["a", 1], iter("a"), 1],
+        [{"a"}, {"a": 1}, ["a", 1], np.array([1]), iter([1]), 1],
     ),
     (tuple[float, float], [(0, 1), [0, 1]], [(0,), (0, 1, 2), ("a", 1), 5]),
     (Mapping[str, int], [{}, {"a": 1}], [{"a": "b"}, {1: 1}, [("a", 1)], "a"]),
@@ -63,6 +65,66 @@ def test_a_kind_takes_what_it_says_and_nothing_else(hint: Any, taken: list[Any],
     for value in [*refused, NOTHING]:
         with pytest.raises(Misfit):
             kind.take(value)
+
+
+class Word(str, enum.Enum):  # noqa: UP042 - as scripts that run before Python 3.11 write it
+    A = "a"
+
+
+class Count(enum.IntEnum):
+    ONE = 1
+
+
+class Pair(NamedTuple):
+    one: Any
+    other: Any
+
+
+class UserWords(list[Any]):
+    pass
+
+
+TEXTS = ["a", np.str_("a"), Word.A]
+ONES = [1, np.int8(1), np.uint64(1), Count.ONE]
+HOLDERS: list[Callable[[Any], Any]] = [
+    lambda each: [each],
+    lambda each: (each,),
+    lambda each: UserWords([each]),
+    lambda each: {each: None}.keys(),
+    lambda each: {None: each}.values(),
+    lambda each: iter([each]),
+    lambda each: (one for one in [each]),
+    lambda each: np.array([each], object)[::-1],
+    lambda each: pd.Index([each]),
+    lambda each: pd.Series([each]),
+]
+
+
+LIKE: list[tuple[Any, Any, list[Any]]] = [
+    (str, "a", TEXTS),
+    (Literal["a", "b"], "a", TEXTS),
+    (Annotated[str, ("a", "b")], "a", TEXTS),
+    (int, 1, ONES),
+    (Annotated[int, "[1, 5)"], 1, ONES),
+]
+
+
+@pytest.mark.parametrize(("hint", "plain", "values"), LIKE, ids=[str(row[0]) for row in LIKE])
+def test_what_is_as_good_as_a_word_or_a_number_becomes_it_wherever_it_stands(
+    hint: Any, plain: Any, values: list[Any]
+) -> None:
+    """Parties may not differ in what they say of one parameter: by its class, or by what it stands in."""
+    hints = (hint, bool | Sequence[bool] | Sequence[hint], Mapping[hint, Sequence[hint]])
+    one, many, mapping = [kind for kind in map(kind_of, hints) if kind is not None]
+    for value in values:
+        assert repr(one.take(value)) == repr(plain)
+        for make in HOLDERS:
+            kept = many.take(make(value))
+            assert repr(kept) == repr((plain,) if type(kept) is tuple else [plain])
+        assert repr(mapping.take({value: [value]})) == repr({plain: [plain]})
+        assert [repr(each) for each in many.take(Pair(value, plain))] == [repr(plain)] * 2
+    with pytest.raises(Misfit):
+        many.take({plain})
 
 
 def test_anything_is_anything() -> None:

@@ -315,12 +315,12 @@ def _course(model: Estimator[Any], name: str, turns: int) -> AbstractContextMana
 
 def require_splitter(cv: Any) -> None:
     """Raise a LearnError unless all parties draw its folds alike."""
-    if isinstance(cv, KFold) or type(cv) is int:
+    if isinstance(cv, KFold | int | np.integer):
         _folds(cv)
         return
     drawn = getattr(cv, "shuffle", True) and hasattr(cv, "random_state")
     require(
-        not drawn or type(cv.random_state) is int,
+        not drawn or isinstance(cv.random_state, int | np.integer),
         f"each party would draw other folds by {cv!r}",
         "give it a random_state: a number that is in all parties' scripts",
     )
@@ -329,8 +329,8 @@ def require_splitter(cv: Any) -> None:
     require(iterates, f"cv is {type(cv).__name__}", "a number, a KFold, or a list of pairs of places")
 
 
-def _folds(cv: KFold | int) -> KFold:
-    return cv if isinstance(cv, KFold) else KFold(cv)
+def _folds(cv: KFold | int | np.integer[Any]) -> KFold:
+    return cv if isinstance(cv, KFold) else KFold(cv)  # type: ignore[arg-type] # it judges
 
 
 def _splits(cv: Any, rows: int) -> list[Split]:
@@ -339,7 +339,7 @@ def _splits(cv: Any, rows: int) -> list[Split]:
     Raises:
         LearnError: there are fewer rows than folds; the splitter needs a label, or names no rows.
     """
-    if isinstance(cv, KFold) or type(cv) is int:
+    if isinstance(cv, KFold | int | np.integer):
         return list(_folds(cv).split(rows))
     try:
         given = [tuple(pair) for pair in (cv.split(np.zeros(rows)) if hasattr(cv, "split") else cv)]
