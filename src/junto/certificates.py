@@ -196,7 +196,10 @@ def load_ca(ca: Credential) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
         key = load_pem_private_key(ca.key, password=None)
         public, _ = certificate.public_key(), certificate.subject
     if not isinstance(key, EllipticCurvePrivateKey) or key.public_key() != public:
-        raise CertificateError("the CA's key is not the key of its certificate")
+        raise CertificateError(
+            "the CA's key is not the key of its certificate",
+            fix="give the key that was made with this certificate",
+        )
     return certificate, key
 
 
@@ -212,7 +215,9 @@ def write_new(path: Path, content: bytes, *, private: bool) -> None:
             f"{path} exists and is not overwritten", fix="choose another folder, or move the old file away"
         ) from None
     except OSError as error:
-        raise CertificateError(f"{path} cannot be written: {error.strerror}") from None
+        raise CertificateError(
+            f"{path} cannot be written: {error.strerror}", fix="name a folder where this account may write"
+        ) from None
 
 
 def write_pair(folder: Path, name: str, suffix: str, credential: Credential) -> tuple[Path, Path]:
@@ -246,7 +251,10 @@ def _private_pem(key: EllipticCurvePrivateKey) -> bytes:
 
 def _subject(text: str) -> str:
     if not 1 <= len(text) <= 64 or not text.isprintable():
-        raise CertificateError(f"{text!r} does not fit into a certificate: 1 to 64 printable characters")
+        raise CertificateError(
+            f"{text!r} does not fit into a certificate: 1 to 64 printable characters",
+            fix="take a shorter name, of printable characters",
+        )
     return text
 
 
@@ -314,5 +322,7 @@ def _load_request(pem: bytes) -> x509.CertificateSigningRequest:
         certificate_names(request)
         signed = request.is_signature_valid
     if not signed:
-        raise CertificateError("the signing request is not signed by its own key")
+        raise CertificateError(
+            "the signing request is not signed by its own key", fix="have its party make the request again"
+        )
     return request

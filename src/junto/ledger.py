@@ -339,7 +339,10 @@ def _lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
             for line in file:
                 yield line.rstrip(b"\n")
     except OSError as error:
-        raise ConfigError(f"the ledger {os.fspath(path)} cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"the ledger {os.fspath(path)} cannot be read: {error.strerror}",
+            fix="check the path, and that this account may read it",
+        ) from error
 
 
 def _parse(path: str | os.PathLike[str], number: int, line: bytes) -> dict[str, Any]:

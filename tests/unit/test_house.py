@@ -287,3 +287,33 @@ def test_no_revealed_fact_is_taken_as_it_comes() -> None:
     paths = (path.relative_to(source) for path, call, _ in calls() if ast.unparse(call.func) == "reveal")
     found = Counter(path.as_posix() for path in paths if path.parts[0] in rooms)
     assert dict(found) == {path: count for path, (count, _) in READ_BY.items()}
+
+
+NO_FIX = {
+    "DeadlineExceeded": "the peer that did not answer is named, and its own log says why",
+    "IdentityError": "whoever is at the other end has not shown who it is: nothing of ours is to be changed",
+    "LinkError": "likewise, with the name of the peer",
+    "MalformedBytes": "these bytes come from a peer or a file that somebody has changed",
+    "PartyAborted": "that party's own error, which it shows, has the fix",
+    "ProtocolViolation": "the peer that is named does not follow the protocol",
+}
+"""Errors that may say nothing of what to do, and why."""
+
+
+def test_every_error_that_we_raise_says_what_to_do() -> None:
+    tree = trees()[ROOT / "src" / "junto" / "errors.py"]
+    ours = {node.name for node in tree.body if isinstance(node, ast.ClassDef)} - set(NO_FIX)
+    raised = [(path, node, node.exc) for path, node in nodes(ast.Raise) if isinstance(node.exc, ast.Call)]
+    raised = [each for each in raised if call_name(each[2]) in ours]
+    bare = [name_of(path, node) for path, node, call in raised if not has_fix(call)]
+    bare += [
+        name_of(path, call)
+        for path, call, name in calls()
+        if name == "require" and len(call.args) < 3 and not has_fix(call)
+    ]
+    assert bare == []
+
+
+def has_fix(call: ast.Call) -> bool:
+    named = [word.value for word in call.keywords if word.arg in ("fix", None)]
+    return any(not isinstance(value, ast.Constant) or value.value for value in named)

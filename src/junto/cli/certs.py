@@ -177,7 +177,10 @@ def _hosts_by_party(names: list[str], pairs: list[str]) -> dict[str, list[str]]:
     for pair in pairs:
         name, _, host = pair.partition("=")
         if name not in hosts or not host:
-            raise CertificateError(f"--host {pair} is not NAME=HOST for one of {', '.join(names)}")
+            raise CertificateError(
+                f"--host {pair} is not NAME=HOST for one of {', '.join(names)}",
+                fix="write it as --host alice=alice.example.org",
+            )
         hosts[name].append(host)
     return hosts
 
@@ -196,7 +199,10 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CertificateError(f"{path} cannot be read: {error.strerror}") from None
+        raise CertificateError(
+            f"{path} cannot be read: {error.strerror}",
+            fix="check the path, and that this account may read it",
+        ) from None
 
 
 def _locked(name: str, made: Credential, source: str | None) -> Credential:
@@ -232,7 +238,9 @@ def _confirm(facts: CertificateFacts, fingerprint: str, yes: bool) -> None:
     out = console(stderr=True)
     out.print(f"names        {facts.names}\nfingerprint  {facts.fingerprint}", markup=False)
     if not typer.confirm("Did the party read you this fingerprint, and are the names its own?", err=True):
-        raise CertificateError("not signed")
+        raise CertificateError(
+            "not signed", fix="have the fingerprint read out again, and type yes if it is the same"
+        )
 
 
 def _bare(fingerprint: str) -> str:

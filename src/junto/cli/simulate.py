@@ -115,7 +115,7 @@ def simulate(
     """
     options = options or SimulateOptions()
     if not Path(script).is_file():
-        raise ConfigError(f"there is no script {os.fspath(script)!r}")
+        raise ConfigError(f"there is no script {os.fspath(script)!r}", fix="check the path")
     _check(parties)
     with tempfile.TemporaryDirectory(prefix="junto-") as name:
         folder = Path(name)
@@ -313,7 +313,7 @@ def _check(parties: Sequence[str]) -> None:
     if len(parties) < 2:
         raise ConfigError("a simulation needs at least two parties", fix="for example --parties alice,bob")
     if len(set(parties)) != len(parties):
-        raise ConfigError(f"a party is named twice in {', '.join(parties)}")
+        raise ConfigError(f"a party is named twice in {', '.join(parties)}", fix="name each party once")
     for party in parties:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", party):
             raise ConfigError(

@@ -60,7 +60,10 @@ def _host(place: str, text: str, host: str) -> str:
         try:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
-            raise ConfigError(f"{place} is {text!r}: {host!r} is no IPv4 address") from None
+            raise ConfigError(
+                f"{place} is {text!r}: {host!r} is no IPv4 address",
+                fix="write four numbers from 0 to 255, or a host name",
+            ) from None
     if "/" in host or "@" in host or not _HOST.fullmatch(host):
         raise ConfigError(f"{place} is {text!r}: {host!r} is no host name", fix=f"give an address {_EXAMPLE}")
     return host.rstrip(".")

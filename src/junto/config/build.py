@@ -202,7 +202,7 @@ def _tls(
 def _job_name(top: Section) -> str:
     name = top.text("job_name") or "junto"
     if len(name) > 200 or not name.isprintable():
-        raise ConfigError("job_name has to be at most 200 printable characters")
+        raise ConfigError("job_name has to be at most 200 printable characters", fix="take a shorter one")
     return name
 
 

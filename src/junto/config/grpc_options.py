@@ -82,7 +82,10 @@ def _pair(place: str, pair: object) -> tuple[str, int | str]:
         raise wrong_type(f"each entry of {place}", "a (name, value) pair", pair)
     entries = cast("tuple[object, ...]", tuple(cast("list[object]", pair)))
     if len(entries) != 2:
-        raise ConfigError(f"{place} has an entry of length {len(entries)}; each one is a (name, value) pair")
+        raise ConfigError(
+            f"{place} has an entry of length {len(entries)}; each one is a (name, value) pair",
+            fix='write them as [["name", value], ...]',
+        )
     name, option = entries
     if not isinstance(name, str):
         raise wrong_type(f"the name of each entry of {place}", "text", name)

@@ -110,7 +110,10 @@ def _duration(section: Section, key: str) -> float | None:
             f'{section.at(key)} is {shown}, not a duration such as "0.1s"', fix='write seconds, "5s"'
         )
     if float(match[1]) <= 0:
-        raise ConfigError(f"{section.at(key)} is {value!r}; it has to be greater than 0")
+        raise ConfigError(
+            f"{section.at(key)} is {value!r}; it has to be greater than 0",
+            fix="give a number above 0, or leave it out",
+        )
     return float(match[1])
 
 

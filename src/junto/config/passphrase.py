@@ -87,7 +87,9 @@ def read_passphrase(place: str, source: str, *, repeat: bool = False) -> bytes:
         secret = _first_line(place, expanded(name))
     if not 0 < len(secret) < _LONGEST:
         what = "empty" if not secret else f"longer than {_LONGEST - 1} bytes"
-        raise CertificateError(f"the passphrase of {place} from {source} is {what}")
+        raise CertificateError(
+            f"the passphrase of {place} from {source} is {what}", fix="give one of 1 to 1023 bytes"
+        )
     return secret
 
 
@@ -136,7 +138,10 @@ def _typed(place: str, repeat: bool) -> bytes:
         if repeat and getpass.getpass("The same again: ") != secret:
             raise CertificateError(f"the two passphrases for {place} differ", fix="try again")
     except EOFError:
-        raise CertificateError(f"no passphrase of {place} was typed") from None
+        raise CertificateError(
+            f"no passphrase of {place} was typed",
+            fix="start again and type it, or name a file or an environment variable that has it",
+        ) from None
     return secret.encode("utf-8", "surrogateescape")
 
 
@@ -148,7 +153,8 @@ def _first_line(place: str, path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise CertificateError(
-            f"the passphrase of {place} is not there: {path} cannot be read: {reason}"
+            f"the passphrase of {place} is not there: {path} cannot be read: {reason}",
+            fix="check the path, and that this account may read it",
         ) from None
 
 

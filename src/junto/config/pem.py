@@ -66,7 +66,10 @@ def _read(place: str, value: object, *, secret: bool) -> bytes:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise CertificateError(f"{place}{shown} cannot be read: {reason}") from None
+        raise CertificateError(
+            f"{place}{shown} cannot be read: {reason}",
+            fix="check the path, and that this account may read it",
+        ) from None
     if _BEGIN.encode() not in content:
         raise CertificateError(
             f"{place}: the file{shown} holds no PEM block",

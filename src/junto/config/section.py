@@ -38,7 +38,10 @@ def as_table(place: str, value: object) -> Mapping[str, Any]:
     table = cast("Mapping[object, Any]", value)
     for key in table:
         if not isinstance(key, str):
-            raise ConfigError(f"{place} has a key of type {type(key).__name__}; keys have to be text")
+            raise ConfigError(
+                f"{place} has a key of type {type(key).__name__}; keys have to be text",
+                fix="put quotes around it",
+            )
     return cast("Mapping[str, Any]", table)
 
 
@@ -130,7 +133,10 @@ class Section:
         if isinstance(value, bool) or not isinstance(value, int):
             raise wrong_type(self.at(key), "a whole number", value)
         if value < minimum:
-            raise ConfigError(f"{self.at(key)} is {value}; the least possible is {minimum}")
+            raise ConfigError(
+                f"{self.at(key)} is {value}; the least possible is {minimum}",
+                fix="give a greater number, or leave it out",
+            )
         return value
 
     def number(self, key: str, *, above: float | None = None, least: float | None = None) -> float | None:
@@ -143,13 +149,19 @@ class Section:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{self.at(key)} is not finite", fix="leave it out for no limit")
         if above is not None and value <= above:
-            raise ConfigError(f"{self.at(key)} is {value}; it has to be greater than {above:g}")
+            raise ConfigError(
+                f"{self.at(key)} is {value}; it has to be greater than {above:g}",
+                fix="give a greater number, or leave it out",
+            )
         if least is not None and value < least:
-            raise ConfigError(f"{self.at(key)} is {value}; it must not be less than {least:g}")
+            raise ConfigError(
+                f"{self.at(key)} is {value}; it must not be less than {least:g}",
+                fix="give a greater number, or leave it out",
+            )
         try:
             return float(value)
         except OverflowError:
-            raise ConfigError(f"{self.at(key)} is too large for a number") from None
+            raise ConfigError(f"{self.at(key)} is too large for a number", fix="give a smaller one") from None
 
     def seconds(self, key: str) -> float | None:
         """A positive number of seconds, up to `LONGEST_S`."""

@@ -29,12 +29,15 @@ def read_toml(path: str) -> dict[str, Any]:
     try:
         settings = tomllib.loads(file.read_bytes().decode("utf-8-sig"))  # some editors write a mark first
     except OSError as error:
-        raise ConfigError(f"config: {path!r} cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            f"config: {path!r} cannot be read: {error.strerror}",
+            fix="check the path, and that this account may read it",
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(f"config: {path!r} is no text in UTF-8", fix="save it in this encoding") from None
     except (ValueError, RecursionError) as error:
         if "\0" in path:
-            raise ConfigError(f"config: {path!r} is no path") from None
+            raise ConfigError(f"config: {path!r} is no path", fix="give a text, or a pathlib.Path") from None
         twice = "twice" in str(error) or "overwrite" in str(error)
         hint = "a table or key may stand in it once only; " if twice else ""
         raise ConfigError(

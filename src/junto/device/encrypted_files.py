@@ -131,7 +131,10 @@ def _decrypted(file: BinaryIO, head: bytes, source: str, size: int) -> bytearray
     from cryptography.exceptions import InvalidTag
 
     if head[len(MAGIC) : -SALT_BYTES] != VERSION or len(head) < HEAD:
-        raise DeviceError("this party's file is encrypted in a way that this junto does not know")
+        raise DeviceError(
+            "this party's file is encrypted in a way that this junto does not know",
+            fix="read it with the version of junto that wrote it, or a newer one",
+        )
     key, plain, number, left = _key(source, head[-SALT_BYTES:]), bytearray(), 0, size - HEAD
     try:
         while True:

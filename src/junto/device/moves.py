@@ -49,5 +49,8 @@ def move(value: DeviceObject, device: Device) -> Any:
     step = MOVES.get((value.device.kind, device.kind))
     if step is None:
         there = ", ".join(f"{source} -> {target}" for source, target in MOVES)
-        raise DeviceError(f"there is no move {value.device.kind} -> {device.kind}; there are: {there}")
+        raise DeviceError(
+            f"there is no move {value.device.kind} -> {device.kind}; there are: {there}",
+            fix="move it to one of these first",
+        )
     return step(value, device)

@@ -30,7 +30,10 @@ def to(device: Device, data: Any) -> Any:
     if isinstance(device, PYU):
         return put(device, data)
     if not isinstance(device, Device):
-        raise DeviceError(f"to() takes a device, not {type(device).__name__}")
+        raise DeviceError(
+            f"to() takes a device, not {type(device).__name__}",
+            fix='sf.to(alice, value), where alice = sf.PYU("alice")',
+        )
     handles = [leaf for leaf in leaves(data) if leaf is not None]
     if not handles or not all(isinstance(leaf, DeviceObject) for leaf in handles):
         raise DeviceError(

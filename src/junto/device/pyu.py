@@ -36,7 +36,7 @@ class PYU(Device):
     @public
     def __init__(self, party: str) -> None:
         if not isinstance(party, str) or not party:
-            raise DeviceError(f"PYU takes the name of a party, not {party!r}")
+            raise DeviceError(f"PYU takes the name of a party, not {party!r}", fix='sf.PYU("alice")')
         self._party = party
 
     @property
@@ -78,7 +78,10 @@ class PYU(Device):
             DeviceError: an argument does not live here, or the party does not exist.
         """
         if not callable(function):
-            raise DeviceError(f"{self!r} runs functions; {type(function).__name__} is not callable")
+            raise DeviceError(
+                f"{self!r} runs functions; {type(function).__name__} is not callable",
+                fix="alice(function)(arguments)",
+            )
         asked = Resources(num_cpus, num_gpus, dict(resources or {}), runtime_env)
         returns = number_of_returns(function, num_returns)
         name = getattr(function, "__qualname__", type(function).__name__)

@@ -17,7 +17,10 @@ def number_of_returns(function: Callable[..., Any], said: int | None) -> int | N
     """
     if said is not None:
         if not isinstance(said, int) or isinstance(said, bool) or said < 1:
-            raise DeviceError(f"num_returns must be a whole number from 1 on, not {said!r}")
+            raise DeviceError(
+                f"num_returns must be a whole number from 1 on, not {said!r}",
+                fix="num_returns=2, of a function that returns two values",
+            )
         return None if said == 1 else said
     if "return" not in getattr(function, "__annotations__", {}):
         return None

@@ -49,5 +49,8 @@ def read(policy: WirePolicy, passphrase: str | None, path: str | os.PathLike[str
     with file:
         data = bytearray(file.read())
     if not data.startswith(MAGIC):
-        raise DeviceError("the file was not written by PYU.dump")
+        raise DeviceError(
+            "the file was not written by PYU.dump",
+            fix="check the path; what PYU.dump wrote is read here, and nothing else",
+        )
     return decode(memoryview(data)[len(MAGIC) :], policy)

@@ -72,7 +72,7 @@ class EmbeddedExecutor(Executor):
     def _begin(self, work: _Work) -> _Work:
         with self._lock:
             if self._over:
-                raise SessionError("the executor was shut down")
+                raise SessionError("the executor was shut down", fix="start again with sf.init")
             self._open.add(work)
         return work
 

@@ -167,7 +167,7 @@ class RayExecutor(Executor):
     def _begin(self, work: RayTask) -> RayTask:
         with self._changed:
             if self._over:
-                raise SessionError("the executor was shut down")
+                raise SessionError("the executor was shut down", fix="start again with sf.init")
             self._open.add(work)
         return work
 

@@ -42,7 +42,10 @@ class RayRef(SettledRef):
         if error is not None:
             raise error
         if not ray.is_initialized():
-            raise SessionError("this value was in the Ray cluster, and the session is over")
+            raise SessionError(
+                "this value was in the Ray cluster, and the session is over",
+                fix="take what is needed before sf.shutdown",
+            )
         try:
             return ray.get(self.object)
         except exceptions.RayError as problem:

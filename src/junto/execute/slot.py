@@ -49,7 +49,9 @@ class SettledRef(Ref, ABC):
         """
         with self._lock:
             if self._callbacks is None:
-                raise SessionError("this value is there already")
+                raise SessionError(
+                    "this value is there already", fix="report it: junto itself has filled it twice"
+                )
             self._error, self._value = error, value
             callbacks, self._callbacks = self._callbacks, None
         _tell(self, callbacks)

@@ -15,7 +15,7 @@ from junto.device.boundary import Scripted
 from junto.device.current import current
 from junto.device.disclosure import reveal
 from junto.device.pyu import PYU, PYUObject
-from junto.device.revealed_facts import fact, list_of, real
+from junto.device.revealed_facts import any_text, fact, list_of, natural, one_of, read, real, record
 from junto.errors import LearnError, RemoteError
 from junto.federated import flat_trees, pairwise_masks
 from junto.federated.fixed_words import WIDEST, FixedWords, Words
@@ -97,7 +97,7 @@ class SecureAggregator(metaclass=Scripted):
     ) -> None:
         self._parties = tuple(parties)
         if len(set(self._parties)) < len(self._parties):
-            raise LearnError("a party is named twice")
+            raise LearnError("a party is named twice", fix="name each party once")
         self._least = min_parties
         self._require_enough(self._parties)
         require_private(current().settings, "a secure sum")
@@ -294,14 +294,13 @@ def _believed(who: str, facts: Any) -> tuple[int, str]:
     """What a party told of its part, once it makes sense.
 
     Raises:
-        LearnError: it has a fault, or what it told is none.
+        LearnError: it has a fault.
+        ProtocolViolation: what it told is none.
     """
-    match facts:
-        case {"fault": str(fault), "size": int(size), "form": str(form)} if fault in FAULTS and size >= 0:
-            if fault:
-                raise LearnError(f"what {who} would add {FAULTS[fault]}", fix="see bound= and clip_norm=")
-            return size, form[:32]
-    raise LearnError(f"{who} described what it would add in a way that makes no sense")
+    told = read(who, facts, record(fault=one_of(*FAULTS), size=natural, form=any_text))
+    if told["fault"]:
+        raise LearnError(f"what {who} would add {FAULTS[told['fault']]}", fix="see bound= and clip_norm=")
+    return told["size"], told["form"][:32]
 
 
 # -------------------------------------------------------------------- at the parties

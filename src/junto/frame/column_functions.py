@@ -31,7 +31,10 @@ def assign(native: Any, values: Mapping[str, Any]) -> Any:
         column = value(seen) if callable(value) else value
         seen = seen.assign(**{name: column})
         if isinstance(column, pd.Series) and len(column) != table.rows:
-            raise FrameError(f"the function for column {name!r} returned {len(column)} rows of {table.rows}")
+            raise FrameError(
+                f"the function for column {name!r} returned {len(column)} rows of {table.rows}",
+                fix="return one value for each row",
+            )
         made[name] = seen[name]
     return table.with_columns(made)
 

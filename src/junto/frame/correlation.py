@@ -161,10 +161,16 @@ def variance_inflation_factor(frame: VerticalFrame, spu: SPU, *, disclose_rows: 
 
 def _checked(frame: VerticalFrame, who: str, disclose_rows: Consent) -> VerticalFrame:
     if not isinstance(frame, VerticalFrame):
-        raise FrameError(f"{who} takes a VerticalFrame, not {type(frame).__name__}")
+        raise FrameError(
+            f"{who} takes a VerticalFrame, not {type(frame).__name__}",
+            fix="VerticalFrame({alice: table, bob: table})",
+        )
     frame.require_numbers(frame.columns, who)
     if not frame.rows:
-        raise FrameError(f"{who} needs rows, and there are none")
+        raise FrameError(
+            f"{who} needs rows, and there are none",
+            fix="check what was read, and whether a filter or a join left any",
+        )
     for party, told in frame.facts.items():
         if len(frame.facts) > 1 and 2 * len(told.names) > frame.rows and disclose_rows is not True:
             raise FrameError(

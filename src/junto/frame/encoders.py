@@ -93,7 +93,9 @@ class OrdinalEncoder(Invertible):
 
     def __post_init__(self) -> None:
         fits = (self.unknown_value is not None) == (self.handle_unknown == ENCODED)
-        require(fits, f"unknown_value belongs to handle_unknown={ENCODED!r}")
+        require(
+            fits, f"unknown_value belongs to handle_unknown={ENCODED!r}", "drop one of the two, or give both"
+        )
 
     @property
     def categories_(self) -> dict[PYU, PYUObject]:
@@ -192,4 +194,7 @@ def codes_of(column: Any, categories: list[Any]) -> NDArray[np.int64]:
 def require_known(column: Any, codes: NDArray[np.int64], handle_unknown: str) -> None:
     """Raise FrameError at a value that `fit` has not seen, if that is an error."""
     if handle_unknown == ERROR and (codes < 0).any():
-        raise FrameError(f"column {column.name!r} has values that were not there in fit")
+        raise FrameError(
+            f"column {column.name!r} has values that were not there in fit",
+            fix='fit on all rows, or handle_unknown="ignore" where there is one',
+        )

@@ -202,7 +202,7 @@ class Frame(metaclass=Scripted):
         after = [columns.get(name, name) for name in self.columns]
         doubled = sorted({name for name in after if after.count(name) > 1})
         if doubled:
-            raise FrameError(f"two columns would be called {doubled[0]!r}")
+            raise FrameError(f"two columns would be called {doubled[0]!r}", fix="rename one of them")
         owned = {
             party: {name: columns[name] for name in mine} for party, mine in self.owned(list(columns)).items()
         }
@@ -325,9 +325,11 @@ class Frame(metaclass=Scripted):
 def require_distinct(names: Sequence[str]) -> None:
     """Raise FrameError unless there is a column, and none twice."""
     if not names:
-        raise FrameError("no columns are left")
+        raise FrameError("no columns are left", fix="keep one column at least")
     if len(set(names)) < len(names):
-        raise FrameError(f"column {max(names, key=list(names).count)!r} is named twice")
+        raise FrameError(
+            f"column {max(names, key=list(names).count)!r} is named twice", fix="name each column once"
+        )
 
 
 for _name in (*OPERATORS.split(), "eq", "ne", "setitem", "delitem", "array", "array_ufunc", "reversed"):

@@ -35,7 +35,11 @@ class SimpleImputer(Transformer):
 
     def __post_init__(self) -> None:
         given = self.fill_value is not None
-        require(given == (self.strategy == CONSTANT), "fill_value belongs to strategy='constant'")
+        require(
+            given == (self.strategy == CONSTANT),
+            "fill_value belongs to strategy='constant'",
+            "give both, or neither",
+        )
 
     @property
     def statistics_(self) -> dict[PYU, PYUObject]:
@@ -47,11 +51,17 @@ class SimpleImputer(Transformer):
             return {"value": self.fill_value}
         there = column.dropna()
         if there.empty:
-            raise FrameError(f"column {column.name!r} has no value to fill it with")
+            raise FrameError(
+                f"column {column.name!r} has no value to fill it with",
+                fix='strategy="constant" with a fill_value, or drop the column',
+            )
         if self.strategy == FREQUENT:
             return {"value": there.mode().iloc[0]}
         if kind_of(column) not in (NUMBER, TRUTH):
-            raise FrameError(f"column {column.name!r} has no {self.strategy}")
+            raise FrameError(
+                f"column {column.name!r} has no {self.strategy}",
+                fix='strategy="most_frequent" or "constant", or leave the column out',
+            )
         numbers = there if there.dtype.kind in "iufb" else series_like(there, as_floats(there))
         return {"value": float(numbers.mean() if self.strategy == MEAN else numbers.median())}
 

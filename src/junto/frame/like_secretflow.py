@@ -46,9 +46,9 @@ def v_read_csv(
             fix="read each file by a task, alice(pandas.read_csv)(path, sep=';'), and join them: align(...)",
         )
     if backend not in LIBRARIES:
-        raise FrameError(f"backend is one of {', '.join(LIBRARIES)}, not {backend!r}")
+        raise FrameError(f"backend is one of {', '.join(LIBRARIES)}, not {backend!r}", fix="leave it out")
     if keys is not None and drop_keys not in (None, keys, []):
-        raise FrameError("drop_keys is the same as keys, or [] to keep them in the frame")
+        raise FrameError("drop_keys is the same as keys, or [] to keep them in the frame", fix="leave it out")
     told = {party: dict(columns) for party, columns in (dtypes or {}).items()}
     on = None if keys is None else _typed({party: _of(keys, party) for party in filepath}, told)
     columns = usecols or ({party: list(names) for party, names in told.items()} or None)

@@ -92,7 +92,10 @@ def taken(native: Any, positions: Any, name: str) -> Any:
     table, found = opened(native), np.asarray(positions[name])
     inside = found.ndim == 1 and found.dtype.kind == "i" and ((found >= 0) & (found < table.rows)).all()
     if not inside:
-        raise FrameError("rows that were told for a part are not in the table")
+        raise FrameError(
+            "rows that were told for a part are not in the table",
+            fix="give a table that has not changed since it was read",
+        )
     return table.take(found)
 
 
@@ -108,7 +111,9 @@ def where(native: Any, condition: Callable[[Any], Any], names: Sequence[str]) ->
     answer = condition(given)
     mask = np.asarray(answer.fillna(False) if hasattr(answer, "fillna") else answer)
     if mask.shape != (table.rows,) or mask.dtype.kind not in "bO":
-        raise FrameError("the condition did not return one truth value for each row")
+        raise FrameError(
+            "the condition did not return one truth value for each row", fix='lambda table: table["age"] > 30'
+        )
     return mask.astype(np.bool_)
 
 
@@ -125,7 +130,7 @@ def kept(native: Any, *masks: Any) -> Any:
     for mask in masks:
         mask = np.asarray(mask)
         if mask.shape != together.shape or mask.dtype != np.bool_:
-            raise FrameError("a mask of rows does not fit the table")
+            raise FrameError("a mask of rows does not fit the table", fix="make it of the same table")
         together &= mask
     return table.take(np.flatnonzero(together))
 

@@ -69,7 +69,10 @@ def _sizes(rows: int, test_size: Size | None, train_size: Size | None) -> tuple[
     test = rows - (train or 0) if test is None else test
     train = rows - test if train is None else train
     if test < 1 or train < 1 or test + train > rows:
-        raise FrameError(f"{rows} rows cannot be parted into {train} to train and {test} to test with")
+        raise FrameError(
+            f"{rows} rows cannot be parted into {train} to train and {test} to test with",
+            fix="take another test_size, or more rows",
+        )
     return test, train
 
 

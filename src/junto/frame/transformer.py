@@ -167,7 +167,10 @@ class Transformer(Parametrized):
     def _chosen(self, frame: VerticalFrame) -> dict[PYU, list[str]]:
         """The columns that it is for, by owner."""
         if not isinstance(frame, VerticalFrame):
-            raise FrameError(f"{type(self).__name__} takes a VerticalFrame, not {type(frame).__name__}")
+            raise FrameError(
+                f"{type(self).__name__} takes a VerticalFrame, not {type(frame).__name__}",
+                fix="VerticalFrame({alice: table, bob: table})",
+            )
         listed = [self.columns] if isinstance(self.columns, str) else self.columns
         names = frame.columns if listed is None else list(listed)
         if self.numbers:
@@ -182,7 +185,8 @@ class Transformer(Parametrized):
             kind, column = misfit(there, known, fitted.columns.get(party, [])) or ("", "")
             if kind == LOST:
                 raise FrameError(
-                    f"{name} was fitted to column {column!r} of {party.party}, which is not there"
+                    f"{name} was fitted to column {column!r} of {party.party}, which is not there",
+                    fix="take a frame with the columns of fit",
                 )
             if kind == UNKNOWN:
                 raise FrameError(
@@ -215,7 +219,11 @@ class Invertible(Transformer):
         fitted, name, rule = self._known(), type(self).__name__, self._rule()
         partitions = dict(frame.partitions)
         for party, mine in fitted.columns.items():
-            require(party in partitions, f"{name} was fitted to columns of {party.party}, which has none")
+            require(
+                party in partitions,
+                f"{name} was fitted to columns of {party.party}, which has none",
+                "take a frame with the columns of fit",
+            )
             step = FrameStep(_undone, mine, about=(name,))
             partitions[party] = party(step)(partitions[party], fitted.states[party], rule)
         return VerticalFrame(partitions)
@@ -254,7 +262,9 @@ def _transformed(
     if not order:
         raise FrameError("no columns would be left", fix="keep one of them: columns=[...]")
     if len(set(order)) < len(order):
-        raise FrameError("a new column would have the name of another one")
+        raise FrameError(
+            "a new column would have the name of another one", fix="rename the column that is there"
+        )
     columns = {new: column for columns in made.values() for new, column in columns.items()}
     return opened(table.with_columns(columns)).select(order)
 
@@ -265,9 +275,21 @@ def _undone(native: Any, states: Mapping[str, State], rule: Invertible, names: S
     for name in names:
         made = rule._made_of(name, states[name])
         lost = ", ".join(repr(each) for each in made if each not in order)
-        require(bool(made), f"transform makes no column of {name!r}, which has one value")
-        require(not lost, f"there is no {lost}, which transform makes of {name!r}")
-        require(name in made or name not in order, f"there is a column {name!r} already")
+        require(
+            bool(made),
+            f"transform makes no column of {name!r}, which has one value",
+            "drop it from the columns of fit",
+        )
+        require(
+            not lost,
+            f"there is no {lost}, which transform makes of {name!r}",
+            "name a column that transform makes",
+        )
+        require(
+            name in made or name not in order,
+            f"there is a column {name!r} already",
+            "rename the column that is there",
+        )
         columns = {each: table.column(each) for each in made}
         values = rule._undo(columns, states[name])
         found[name] = series_like(columns[made[0]], values).rename(name)

@@ -80,7 +80,10 @@ class VerticalFrame(Frame):
 
     def _party(self, party: PYU) -> PYUObject:
         if party not in self.partitions:
-            raise FrameError(f"{party!r} has no columns in {self!r}")
+            raise FrameError(
+                f"{party!r} has no columns in {self!r}",
+                fix="name one of the frame's parties: frame.partitions",
+            )
         return self.partitions[party]
 
     # ---------------------------------------------------------------- columns
@@ -99,7 +102,10 @@ class VerticalFrame(Frame):
         table = self._party(party)
         for name in columns:
             if self.owners.get(name, party) != party:
-                raise FrameError(f"column {name!r} is at {self.owners[name].party}, not at {party.party}")
+                raise FrameError(
+                    f"column {name!r} is at {self.owners[name].party}, not at {party.party}",
+                    fix="name it under the party that has it",
+                )
         partitions = dict(self.partitions)
         partitions[party] = party(FrameStep(at_owner.assign, about=tuple(columns)))(table, columns)
         return self._made(partitions)
@@ -158,10 +164,13 @@ class VerticalFrame(Frame):
             FrameError: both n and frac are given, or there are not so many rows.
         """
         if frac is not None and n is not None:
-            raise FrameError("sample takes n or frac, not both")
+            raise FrameError("sample takes n or frac, not both", fix="leave one of them out")
         count = round(self.rows * frac) if frac is not None else 1 if n is None else n
         if count > self.rows:
-            raise FrameError(f"there are {self.rows} rows, not {count} to choose from")
+            raise FrameError(
+                f"there are {self.rows} rows, not {count} to choose from",
+                fix="take a smaller n, or replace rows yourself at each owner",
+            )
         return self._span(0, count, random_state, True)
 
     def _span(self, first: int, last: int, random_state: int | None, shuffle: bool) -> Self:

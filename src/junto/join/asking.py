@@ -115,7 +115,10 @@ def owners_path(tables: Mapping[PYU, Any]) -> tuple[PreparedTable, dict[PYU, Any
         )
     ((party, table),) = prepared.items()
     if party != table.owner:
-        raise JoinError(f"{table!r} is given as the table of {name_of(party)}")
+        raise JoinError(
+            f"{table!r} is given as the table of {name_of(party)}",
+            fix="give a path of a table that was prepared, as prepare returned it",
+        )
     return table, {each: table.path_of(each) if each == party else given for each, given in tables.items()}
 
 

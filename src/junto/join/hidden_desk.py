@@ -55,7 +55,7 @@ class HiddenDesk(TableActor):
         from junto.device.spu.inputs import encoded
 
         if self._table is None:
-            raise JoinError("there is no table")
+            raise JoinError("there is no table", fix="pass a table of pandas, polars or Arrow, or a path")
         try:
             rows = np.array(self._rows[self._starts[: len(self._digests)]])
             part = self._table.take(rows, {})
@@ -83,7 +83,7 @@ class HiddenDesk(TableActor):
             they are ``whole`` (the power is 0 then), and ``problem``.
         """
         if self._table is None:
-            raise JoinError("there is no table")
+            raise JoinError("there is no table", fix="pass a table of pandas, polars or Arrow, or a path")
         if self._table.columns().count(name) != 1:
             return _measured(problem=f"there is not one column {name!r}")
         rows = np.array(self._rows[self._starts[: len(self._digests)]])

@@ -56,7 +56,10 @@ class Joined(metaclass=Scripted):
         """
         if party not in self.parts:
             there = ", ".join(each.party for each in self.parts)
-            raise DeviceError(f"{party!r} has no part of this join; there are those of {there}")
+            raise DeviceError(
+                f"{party!r} has no part of this join; there are those of {there}",
+                fix="name one of these, or let it get rows: to=",
+            )
         return self.parts[party]
 
     def __repr__(self) -> str:

@@ -141,7 +141,10 @@ class KeyColumns:
         declared, column = self._declared[place], flat(column)
         if kind != "null":
             if self._kinds[place] not in ("null", declared or kind):  # of a script's `key`, block by block
-                raise JoinError(f"the keys made of column {self._names[place]!r} are of different kinds")
+                raise JoinError(
+                    f"the keys made of column {self._names[place]!r} are of different kinds",
+                    fix="have the function return one type for all rows",
+                )
             self._kinds[place] = declared or kind
         if not declared and self._written and self._integers[place]:
             self._integers[place] = are_integers(column)

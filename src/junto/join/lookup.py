@@ -50,12 +50,14 @@ class LookupDesk(HiddenDesk):
     def offer(self, names: Sequence[str]) -> dict[str, Any]:
         """At the owner: the columns that are asked for. All learn their ``forms``, and a ``problem``."""
         if self._table is None:
-            raise JoinError("there is no table")
+            raise JoinError("there is no table", fix="pass a table of pandas, polars or Arrow, or a path")
         try:
             there = self._table.columns()
             for name in names:
                 if there.count(name) != 1:
-                    raise JoinError(f"there is not one column {name!r}")
+                    raise JoinError(
+                        f"there is not one column {name!r}", fix="name a column that the table has once"
+                    )
             rows = np.array(self._rows[self._starts[: len(self._digests)]])
             forms, words = words_of(self._table.take(rows, {}), names)
         except JoinError as error:
@@ -82,7 +84,7 @@ class LookupDesk(HiddenDesk):
     def found(self, forms: Mapping[str, Form], names: Sequence[str]) -> Any:
         """Where the keys are: the rows, in the order in which the keys were given, with these columns."""
         if self._table is None:
-            raise JoinError("there is no table")
+            raise JoinError("there is no table", fix="pass a table of pandas, polars or Arrow, or a path")
         count, rows = len(self._digests), np.array(self._rows)
         key_of = np.full(len(rows), -1)
         times = np.diff(self._starts[: count + 1])
@@ -184,7 +186,7 @@ def checked_sides(keys: Any, table: Any, names: Sequence[Any]) -> tuple[PYU, PYU
     if not 1 <= len(names) <= MOST_COLUMNS or not all(isinstance(name, str) for name in names):
         raise JoinError("columns names no columns", fix=f'columns=["balance"], 1 to {MOST_COLUMNS} of them')
     if len(set(names)) < len(names):
-        raise JoinError("columns names one twice")
+        raise JoinError("columns names one twice", fix="name each column once")
     return asks, owner
 
 
@@ -241,7 +243,10 @@ def _as_table(ids: Any, names: tuple[str, ...]) -> Any:
     import pyarrow as pa
 
     if len(names) != 1:
-        raise JoinError("keys of several columns are given as a table")
+        raise JoinError(
+            "keys of several columns are given as a table",
+            fix="pass a table with the columns that `on` names",
+        )
     loose = isinstance(ids, list | tuple) or str(getattr(ids, "dtype", "")).lower() == "object"
     held = list(ids) if loose else ids
     return pa.table({names[0]: array_of(held, held if loose else (), f"key column {names[0]!r}")})

@@ -34,7 +34,10 @@ def checked_on(on: Any, parties: Sequence[PYU]) -> tuple[dict[PYU, tuple[str, ..
     columns = {party: tuple(names) for party, names in sides.items()}
     if len({len(names) for names in columns.values()}) > 1:
         counts = ", ".join(f"{len(names)} at {party.party}" for party, names in columns.items())
-        raise JoinError(f"the parties' keys have different numbers of columns: {counts}")
+        raise JoinError(
+            f"the parties' keys have different numbers of columns: {counts}",
+            fix="name as many columns for each party",
+        )
     return columns, _kinds(sides)
 
 
@@ -58,7 +61,7 @@ def _columns(names: Any) -> dict[str, type | None]:
     if not chosen or not all(isinstance(name, str) for name in chosen):
         raise JoinError("on takes names of columns, which are text", fix=_HOW)
     if len(set(chosen)) < len(chosen):
-        raise JoinError("on names a column twice")
+        raise JoinError("on names a column twice", fix="name each column once")
     said = dict(names) if isinstance(names, Mapping) else dict.fromkeys(chosen)
     for kind in said.values():
         if kind is not None and kind not in TYPES.keys():  # noqa: SIM118 - any object may be asked for
@@ -72,6 +75,9 @@ def _kinds(sides: Mapping[PYU, Mapping[str, type | None]]) -> tuple[str, ...]:
     for said in zip(*(names.values() for names in sides.values()), strict=True):
         there = {TYPES[each] for each in said if each is not None}
         if len(there) > 1:
-            raise JoinError(f"on says {' and '.join(sorted(there))} of the same part of the key")
+            raise JoinError(
+                f"on says {' and '.join(sorted(there))} of the same part of the key",
+                fix="give one list of columns for each party",
+            )
         kinds.append(there.pop() if there else "")
     return tuple(kinds)

@@ -253,4 +253,4 @@ def _raise(problem: Any, owner: PYU) -> None:
     if not is_sentence(problem):
         raise ProtocolViolation(f"what {owner.party} says of its prepared table is no report")
     if problem:
-        raise JoinError(f"{owner.party}: {problem}")
+        raise JoinError(f"{owner.party}: {problem}", fix=f"ask {owner.party}, who has the table")

@@ -105,7 +105,10 @@ class PreparedHeader:
         signed = MAGIC + len(text).to_bytes(4, "little") + text
         made = signed + signing.sign(signed)
         if len(made) > HEADER_BYTES:
-            raise JoinError("the names of so many columns are too long for the file")
+            raise JoinError(
+                "the names of so many columns are too long for the file",
+                fix="take fewer columns, or shorter names",
+            )
         return made
 
 

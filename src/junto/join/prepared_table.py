@@ -40,7 +40,10 @@ class PreparedTable(metaclass=Scripted):
         by_party = path if isinstance(path, Mapping) else {owner: path}
         for each in by_party.values():
             if not isinstance(each, str | os.PathLike | None):
-                raise JoinError(f"a {type(each).__name__} is no path of a prepared table")
+                raise JoinError(
+                    f"a {type(each).__name__} is no path of a prepared table",
+                    fix="give a text, or a pathlib.Path",
+                )
         self.owner: PYU = owner
         self.keys: int | None = keys
         self.row: int = row

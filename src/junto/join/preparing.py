@@ -99,7 +99,9 @@ class PreparingDesk(TableActor):
         there = self._table.columns()
         for name in self._names:
             if there.count(name) != 1:
-                raise JoinError(f"there is not one column {name!r}")
+                raise JoinError(
+                    f"there is not one column {name!r}", fix="name a column that the table has once"
+                )
         rows = np.array(self._rows[self._starts[:count]])
         forms, words = words_of(self._table.take(rows, {}), self._names)
         return forms, np.stack(words, axis=1).astype("<u8").view(np.uint8).reshape(count, 8 * len(words))
@@ -206,13 +208,19 @@ class PreparedChanger:
             change = self._difference()
             keys = self._old.header.keys - len(change.gone) + len(change.at)
             if keys > FULLEST << self._next.bits:
-                raise JoinError("there is no room for so many new keys: prepare the table anew")
+                raise JoinError(
+                    "there is no room for so many new keys: prepare the table anew",
+                    fix="prepare(...) of the whole table",
+                )
             path, made = _checked_path(self._path), now()
             until = made + timedelta(days=days)
             self._next = replace(self._next, keys=keys, made=made.isoformat(), until=until.isoformat())
             with alone(path):
                 if PreparedFile(path, self._party).sealed != self._old.sealed:
-                    raise JoinError("another process has changed the prepared table meanwhile: do it again")
+                    raise JoinError(
+                        "another process has changed the prepared table meanwhile: do it again",
+                        fix="call update again",
+                    )
                 sealed = _write(path, change.parts(self._old), self._next, self._key)
                 write_whole(difference_file(path, self._next.version), [sealed, change.packed()])
         except OSError as error:
@@ -227,7 +235,10 @@ class PreparedChanger:
         gone = np.concatenate([none, *(each.view(np.uint64).reshape(-1, 2) for each in self._gone)])
         taken = np.sort(old.find(gone))
         if len(taken) and (missing := int((taken < 0).sum())):
-            raise JoinError(f"{missing} of the keys to be removed are not in the prepared table")
+            raise JoinError(
+                f"{missing} of the keys to be removed are not in the prepared table",
+                fix="take out those that are not there",
+            )
         tags = np.concatenate([none, *(tags for tags, _ in self._new)])
         records = np.concatenate(
             [np.empty((0, old.header.record), np.uint8), *(each for _, each in self._new)]
@@ -236,7 +247,10 @@ class PreparedChanger:
         tags, records = tags[order], records[order]
         twice = int((~np.isin(old.find(tags), [-1, *taken])).sum())
         if twice:
-            raise JoinError(f"{twice} of the keys to be added are there already: remove them, too")
+            raise JoinError(
+                f"{twice} of the keys to be added are there already: remove them, too",
+                fix="name them in remove=, too",
+            )
         return TableChange(taken, old.places(tags), split(tags, bits)[0], records)
 
 
@@ -284,7 +298,7 @@ def _write(
 
 def _checked_path(path: Any) -> str:
     if not isinstance(path, str | os.PathLike):
-        raise JoinError("there is no path of the prepared table")
+        raise JoinError("there is no path of the prepared table", fix='prepare(..., path="prepared.jpt")')
     return os.fspath(path)
 
 
@@ -306,12 +320,21 @@ def _require_alike(about: Mapping[str, Any], header: PreparedHeader) -> None:
     """Raise JoinError if a table of changes has other keys or columns than the prepared one."""
     kinds = zip(about["kinds"], header.kinds, strict=False)
     if len(about["kinds"]) != len(header.kinds) or not all(agreed(pair) for pair in kinds):
-        raise JoinError("the keys of the changes are of other kinds than those of the prepared table")
+        raise JoinError(
+            "the keys of the changes are of other kinds than those of the prepared table",
+            fix="make them of the same type as in the prepared table",
+        )
     for name, (kind, width) in about["forms"].items():
         if header.forms[name][0] != kind:
-            raise JoinError(f"column {name!r} of the changes is of another type than in the prepared table")
+            raise JoinError(
+                f"column {name!r} of the changes is of another type than in the prepared table",
+                fix="make it of the same type, or prepare the table anew",
+            )
         if width > header.forms[name][1]:
-            raise JoinError(f"text in column {name!r} of the changes is longer than in the prepared table")
+            raise JoinError(
+                f"text in column {name!r} of the changes is longer than in the prepared table",
+                fix="prepare the table anew",
+            )
 
 
 def _widened(words: Digests, forms: Mapping[str, Form], wanted: Mapping[str, Form]) -> Digests:

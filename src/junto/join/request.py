@@ -138,7 +138,9 @@ def _checked_tables(tables: Any) -> dict[PYU, Any]:
     if not isinstance(tables, Mapping) or not all(isinstance(party, PYU) for party in tables):
         raise DeviceError("join takes a mapping from PYU to table", fix="join({alice: a, bob: b}, on='id')")
     if len(tables) < 2:
-        raise DeviceError("join takes the tables of two parties or more")
+        raise DeviceError(
+            "join takes the tables of two parties or more", fix='join({alice: table, bob: table}, on="id")'
+        )
     for party, table in tables.items():
         checked_table(party, table)
     return dict(tables)
@@ -152,10 +154,16 @@ def checked_table(party: PYU, table: Any) -> None:
         JoinError: a prepared table where there is none to be.
     """
     if isinstance(table, PreparedTable):
-        raise JoinError("a prepared table stands in `join` or `lookup`, as that of the owner")
+        raise JoinError(
+            "a prepared table stands in `join` or `lookup`, as that of the owner",
+            fix='join({alice: table, bob: prepared}, on="id")',
+        )
     if isinstance(table, DeviceObject):
         if table.device != party:
-            raise DeviceError(f"{table!r} is given as the table of {party.party}, but does not live there")
+            raise DeviceError(
+                f"{table!r} is given as the table of {party.party}, but does not live there",
+                fix=f"make it there: {party.party}(function)(...), or a path at this party",
+            )
     elif not (table is None or isinstance(table, str | os.PathLike)):
         raise DeviceError(
             f"the table of {party.party} is a {type(table).__name__} of the script, not a value there",
@@ -193,7 +201,10 @@ def _checked_outputs(outputs: Any, goal: Goal) -> dict[PYU, str]:
     receivers = {party.party: party for party in goal.receivers}
     for name in by_name:
         if name not in receivers:
-            raise JoinError(f"output names a file of {name}, who gets no rows")
+            raise JoinError(
+                f"output names a file of {name}, who gets no rows",
+                fix="drop it from output, or add the party to `to`",
+            )
         if not isinstance(by_name[name], str | os.PathLike):
             raise JoinError(f"output names no path of {name}", fix='output={alice: "shared.parquet"}')
     return {receivers[name]: os.fspath(path) for name, path in by_name.items()}
@@ -287,9 +298,15 @@ def fitting(reports: Mapping[str, dict[str, Any]]) -> tuple[dict[str, int], list
     for other in others:
         for ours, theirs in zip(reports[first]["terms"], reports[other]["terms"], strict=False):
             if ours != theirs:
-                raise JoinError(f"the parties ask for different joins: {first} {ours}, {other} {theirs}")
+                raise JoinError(
+                    f"the parties ask for different joins: {first} {ours}, {other} {theirs}",
+                    fix="run the same script with the same arguments at all parties",
+                )
         if len(reports[other]["on"]) != len(reports[first]["on"]):
-            raise JoinError(f"the keys of {first} and {other} have different numbers of columns")
+            raise JoinError(
+                f"the keys of {first} and {other} have different numbers of columns",
+                fix="name as many columns for each party in `on`",
+            )
     kinds = [_same_kind(reports, place) for place in range(len(reports[first]["on"]))]
     return {name: report["keys"] for name, report in reports.items()}, kinds
 
@@ -336,5 +353,8 @@ def _receivers(to: Any, parties: Sequence[PYU]) -> list[PYU]:
     asked = {name_of(party) for party in listed}
     unknown = asked - {party.party for party in parties}
     if unknown or not asked:
-        raise JoinError(f"to names {', '.join(sorted(unknown)) or 'nobody'}, who is not one of the parties")
+        raise JoinError(
+            f"to names {', '.join(sorted(unknown)) or 'nobody'}, who is not one of the parties",
+            fix="to=[alice, bob], of those whose tables are joined",
+        )
     return [party for party in parties if party.party in asked]

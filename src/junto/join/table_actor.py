@@ -199,7 +199,7 @@ class TableActor:
             kinds: as which the key columns were compared.
         """
         if self._table is None:
-            raise JoinError("there is no table")
+            raise JoinError("there is no table", fix="pass a table of pandas, polars or Arrow, or a path")
         compared = kinds if self._order.key is None else [""] * len(kinds)  # these columns were not
         table = self._table
         part = table.take(np.asarray(self._positions), dict(zip(self._order.on, compared, strict=True)))
@@ -233,10 +233,10 @@ class TableActor:
             if columns.count(name) != 1:
                 if name in columns:
                     self._hint = "rename all of them but the key"
-                    raise JoinError(f"there is more than one column {name!r}")
+                    raise JoinError(f"there is more than one column {name!r}", fix="rename one of them")
                 near = difflib.get_close_matches(name, columns, 1, 0.0)
                 self._hint = f"the nearest column is {near[0]!r}" if near else "the table has no columns"
-                raise JoinError(f"there is no column {name!r}")
+                raise JoinError(f"there is no column {name!r}", fix="name a column that the table has")
         tag = Tagging(new_key())
         spool = Spool([("digest", "<i8", (4,)), ("row", "<i8")], table.rows_about(), self._scratch)
         key = self._order.key

@@ -58,7 +58,9 @@ class FileTable(JoinTable):
 
     def __init__(self, file: File, output: str | None) -> None:
         if not isinstance(file.path, str | os.PathLike):
-            raise JoinError(f"a {type(file.path).__name__} is no path of a file")
+            raise JoinError(
+                f"a {type(file.path).__name__} is no path of a file", fix="give a text, or a pathlib.Path"
+            )
         self._path, self._output, self._library = os.fspath(file.path), output, file.library
         self._kind = file.kind or format_read(self._path)
         if output is not None:
@@ -78,7 +80,7 @@ class FileTable(JoinTable):
         self._chosen = self._all if file.columns is None else list(file.columns)
         for name in self._chosen:
             if name not in self._all:
-                raise JoinError(f"there is no column {name!r}")
+                raise JoinError(f"there is no column {name!r}", fix="name a column that the file has")
         if output is not None and not self.written:
             require_writable(self._schema(), output)
 
@@ -106,7 +108,9 @@ class FileTable(JoinTable):
     def key_blocks(self, names: Sequence[str]) -> Iterator[list[Any]]:
         for name in self._chosen if self._library else ():  # a frame knows columns by their names
             if self._all.count(name) > 1:
-                raise JoinError(f"there is more than one column {name!r}")
+                raise JoinError(
+                    f"there is more than one column {name!r}", fix="rename one of them in the file"
+                )
         with _reading():
             for block in self._csv.text(names) if self.written else self._blocks(names):
                 yield [block.column(name) for name in names]

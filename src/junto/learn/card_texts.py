@@ -66,7 +66,10 @@ def lost(
 def _coefficients(weights: Mapping[str, Any], coef: Any, scaling: ColumnScaling) -> dict[str, float]:
     known = dict(zip(scaling.names, map(float, np.asarray(coef).reshape(-1)), strict=True))
     if set(known) != set(weights):
-        raise LearnError("the model was not fitted to the features of the encoder")
+        raise LearnError(
+            "the model was not fitted to the features of the encoder",
+            fix="fit it to encoder.transform(frame)",
+        )
     return known
 
 

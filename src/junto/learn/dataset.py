@@ -434,7 +434,9 @@ def columns_of(scales: Scales, party: PYU | str) -> tuple[PYU, tuple[int, int]]:
     owner = party if isinstance(party, PYU) else PYU(party)
     mine = scales.places.get(owner)
     if mine is None:
-        raise LearnError(f"{owner.party} has no columns in this model")
+        raise LearnError(
+            f"{owner.party} has no columns in this model", fix="name a party whose columns were in fit"
+        )
     return owner, mine
 
 

@@ -101,7 +101,10 @@ def read(
     sound = sound and all(isinstance(each, str) for each in public["owners"])
     sound = sound and all(type(each) is int for each in public["widths"])
     if not sound or not all(isinstance(public.get(name), kinds) for name, kinds in facts.items()):
-        raise LearnError("the parties' files hold no model of columns of several parties")
+        raise LearnError(
+            "the parties' files hold no model of columns of several parties",
+            fix="each party gives the folder that save() wrote",
+        )
     _require_folders([*public["owners"], *filter(None, [public["home"]])], kept)
     shares = spu.load(_shares(spu, folders), receipt=public["receipt"], passphrase=passphrase)
     owned = {PYU(party): kept[party] for party in public["owners"]}

@@ -54,7 +54,9 @@ def opened(folders: Folders, passphrase: str | None) -> tuple[Mapping[str, Any],
         )
     sound = isinstance(public, Mapping) and isinstance(public.get("kind"), str)
     if not sound or not isinstance(public.get("params"), Mapping):
-        raise LearnError("the parties' files hold no model")
+        raise LearnError(
+            "the parties' files hold no model", fix="each party gives the folder that save() wrote"
+        )
     return kept, public
 
 
@@ -91,7 +93,7 @@ def _public(kept: Any, party: str) -> Any:
         LearnError: it is another party's file.
     """
     if not isinstance(kept, dict) or "public" not in kept:
-        raise LearnError("this party's file holds no model")
+        raise LearnError("this party's file holds no model", fix="give the folder that save() wrote")
     if kept.get("party", party) != party:
         raise LearnError("the folder of this party has another party's file", fix="give each its own folder")
     return kept["public"]

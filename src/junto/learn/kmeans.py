@@ -87,7 +87,11 @@ class KMeans(Unsupervised[FittedCentres]):
             object.__setattr__(self, "_learned", pooled_groups.fit(self, X))
             return self
         columns = dataset.checked(X, scaled=self.standardize)
-        require(columns.rows >= self.n_clusters, f"{columns.rows} rows cannot make {self.n_clusters} groups")
+        require(
+            columns.rows >= self.n_clusters,
+            f"{columns.rows} rows cannot make {self.n_clusters} groups",
+            "take fewer n_clusters",
+        )
         if sample_weight is not None:
             return self._fit_weighted(columns, sample_weight)
         scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
@@ -123,7 +127,11 @@ class KMeans(Unsupervised[FittedCentres]):
         rng = np.random.default_rng(self.random_state)
         if not isinstance(self.init, str):
             given = dataset.checked(self.init, scaled=self.standardize, scales=scales)
-            require(given.rows == self.n_clusters, f"init has {given.rows} rows, not {self.n_clusters}")
+            require(
+                given.rows == self.n_clusters,
+                f"init has {given.rows} rows, not {self.n_clusters}",
+                "give one row for each of n_clusters",
+            )
             centers: SPUObject = self.spu(_side_by_side)(dataset.share(self.spu, given, scales))
             return centers
         rows = rng.choice(columns.rows, self.n_clusters, replace=False).tolist()

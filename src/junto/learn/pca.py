@@ -83,8 +83,12 @@ class PCA(Unsupervised[FittedComponents]):
             return self
         columns = dataset.checked(X, scaled=self.standardize)
         width = sum(columns.widths)
-        require(self.n_components <= width, f"{width} columns have no {self.n_components} components")
-        require(columns.rows > 1, "one row has no components")
+        require(
+            self.n_components <= width,
+            f"{width} columns have no {self.n_components} components",
+            "take fewer n_components",
+        )
+        require(columns.rows > 1, "one row has no components", "give more rows")
         if sample_weight is None:
             scales = dataset.scales_of(columns, scaled=self.standardize, centred=True)
             parts: Any = dataset.share(self.spu, columns, scales)

@@ -63,7 +63,9 @@ class Pooled:
         """
         owner = party if isinstance(party, PYU) else PYU(party)
         if owner not in self.found:
-            raise LearnError(f"{owner.party} had no part in this model")
+            raise LearnError(
+                f"{owner.party} had no part in this model", fix="name a party whose rows were in fit"
+            )
         return self.found[owner]
 
     def each(
@@ -160,7 +162,10 @@ class RowsTask:
         bound, words = (MOST_ROWS, 1) if whole else (LARGEST, WORDS)
         found = self.adder.sum(made, bound=bound, words=words)[self.first]
         if self.adder.dropped:
-            raise LearnError(f"{', '.join(self.adder.dropped)} failed in training: its rows would be missing")
+            raise LearnError(
+                f"{', '.join(self.adder.dropped)} failed in training: its rows would be missing",
+                fix="see why it failed, at that party, and train again",
+            )
         return found
 
     def everywhere(self, value: PYUObject) -> Mapping[PYU, PYUObject]:
@@ -247,7 +252,10 @@ def _rows_of(party: PYU, given: Mapping[str, PYUObject], looks: Mapping[str, tup
     told = {what: dataset.believed(f"{what} {party.party}", facts)[1] for what, facts in seen.items()}
     for what, rows in told.items():
         if rows != told["X"]:
-            raise LearnError(f"{party.party} has {told['X']} rows in X and {rows} in {what}")
+            raise LearnError(
+                f"{party.party} has {told['X']} rows in X and {rows} in {what}",
+                fix="give X, y and sample_weight of the same rows",
+            )
     return told["X"]
 
 

@@ -46,7 +46,11 @@ def fit(model: Any, X: Any) -> Pooled:
     """
     task = task_of(X, None, None, complete)
     width = len(task.columns)
-    require(model.n_components <= width, f"{width} columns have no {model.n_components} components")
+    require(
+        model.n_components <= width,
+        f"{width} columns have no {model.n_components} components",
+        "take fewer n_components",
+    )
     scaling = scaling_of(task, scaled=model.standardize, centred=True)
     sums = task.total(_products, scaling)
     found = task.everywhere(task.first(FrameStep(_components, task.rows, model.n_components))(sums))

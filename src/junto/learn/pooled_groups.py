@@ -67,7 +67,11 @@ def fit(model: Any, X: Any) -> Pooled:
         "k-means++, or an array of centres that all know",
     )
     task = task_of(X, None, None, complete)
-    require(task.rows >= model.n_clusters, f"{task.rows} rows cannot make {model.n_clusters} groups")
+    require(
+        task.rows >= model.n_clusters,
+        f"{task.rows} rows cannot make {model.n_clusters} groups",
+        "take fewer n_clusters",
+    )
     scaling = scaling_of(task, scaled=model.standardize, centred=True)
     groups = {party: party(_begun)(each) for party, each in scaling.items()}
     groups = _moved(task, groups, _first(model, task, scaling, groups))
@@ -104,8 +108,16 @@ def _first(
     if not isinstance(model.init, str):
         given = np.asarray(model.init, np.float64)
         shape = (model.n_clusters, len(task.columns))
-        require(given.shape == shape, f"init has the shape {given.shape}, not {shape}")
-        require(bool(np.isfinite(given).all()), "init has numbers that are missing or infinite")
+        require(
+            given.shape == shape,
+            f"init has the shape {given.shape}, not {shape}",
+            "give a row for each of n_clusters, a number for each column",
+        )
+        require(
+            bool(np.isfinite(given).all()),
+            "init has numbers that are missing or infinite",
+            "give finite numbers",
+        )
         step = FrameStep(_scaled, tuple(map(tuple, given.tolist())))
         found: PYUObject = task.first(step)(scaling[task.first])
         return found

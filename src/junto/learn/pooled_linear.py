@@ -167,7 +167,10 @@ def terms(family: Family, eta: Floats, y: Floats) -> tuple[Floats, Floats, Float
         p = _expit(eta)
         return y - p, p * (1 - p), np.logaddexp(0, eta) - y * eta
     if not isinstance(family, Tweedie):
-        raise LearnError(f"there is no {family.name} model of rows of several parties")
+        raise LearnError(
+            f"there is no {family.name} model of rows of several parties",
+            fix="put the rows together on the SPU",
+        )
     power, eta = family.power, np.clip(eta, -FARTHEST, FARTHEST)
     weight = np.exp((2 - power) * eta)
     likely = y * eta if power == 1 else y * np.exp((1 - power) * eta) / (1 - power)
@@ -196,7 +199,9 @@ def _begin(total: float, family: Family, intercept: bool, mass: float, columns: 
         start = float(np.log(mean / (1 - mean)))
     elif isinstance(family, Tweedie):
         if not total > 0:
-            raise LearnError("the label is 0 in all rows")
+            raise LearnError(
+                "the label is 0 in all rows", fix="check the label; a mean of 0 has no logarithm"
+            )
         start = float(np.log(mean))
     else:
         start = mean

@@ -56,7 +56,11 @@ class Scorecard(Parametrized):
     pdo: Annotated[float, "(0, 65536)"] = 20.0
 
     def __post_init__(self) -> None:
-        require(self.model.fit_intercept, "the model has no intercept, and so no base points")
+        require(
+            self.model.fit_intercept,
+            "the model has no intercept, and so no base points",
+            "fit_intercept=True",
+        )
         features = {owner: len(names) for owner, names in self._features.items()}
         scales = self._scales
         fitted = dict(zip(scales.by_owner, scales.widths, strict=False))
@@ -116,7 +120,11 @@ class Scorecard(Parametrized):
             LearnError, FrameError: there are fewer features; or one is missing.
         """
         names = [name for mine in self._features.values() for name in mine]
-        require(1 <= k <= len(names), f"k is {k}, and there are {len(names)} features")
+        require(
+            1 <= k <= len(names),
+            f"k is {k}, and there are {len(names)} features",
+            "a number from 1 to that of the features",
+        )
         encoded = self.encoder.transform(frame)
         lost = []
         for owner, mine in self._features.items():

@@ -370,7 +370,11 @@ def _rows(X: Any, y: Any) -> int:
     tables = getattr(X, "partitions", X)
     handles = [*(tables.values() if isinstance(tables, Mapping) else [tables]), only_part(y)]
     for each in handles:
-        require(isinstance(each, PYUObject | SPUObject), f"{type(each).__name__} is no table or label")
+        require(
+            isinstance(each, PYUObject | SPUObject),
+            f"{type(each).__name__} is no table or label",
+            "pass handles: {alice: table, bob: table}, and a label",
+        )
     asked = {
         f"{place}": run_at(each.device, _length, each)
         for place, each in enumerate(handles)
@@ -438,7 +442,11 @@ def _scorer(scoring: Scoring) -> Callable[[Any, Any, Any], Any]:
     ask, judge, sign = _SCORERS[scoring]
 
     def score(model: Any, X: Any, y: Any) -> Any:
-        require(hasattr(model, ask), f"{type(model).__name__} has no {ask}, which {scoring!r} takes")
+        require(
+            hasattr(model, ask),
+            f"{type(model).__name__} has no {ask}, which {scoring!r} takes",
+            "another scoring=, or another model",
+        )
         asked = getattr(model, ask)(X)
         if isinstance(y, HorizontalFrame):
             y, asked = pooled_judging.on_spu(model, y, asked, chances=ask != "predict")

@@ -132,7 +132,11 @@ def _usual_steps(model: Model) -> int:
 def descend(model: Model, task: FitTask) -> FoundCoefficients:
     """Mini-batches: in one program, or one for each epoch if something is asked of each."""
     held = math.ceil(task.rows * model.validation_fraction) if model.early_stopping else 0
-    require(held < task.rows, f"early_stopping would hold out all {task.rows} rows")
+    require(
+        held < task.rows,
+        f"early_stopping would hold out all {task.rows} rows",
+        "a smaller validation_fraction, or more rows",
+    )
     left = task.rows - held
     size = model.batch_size or min(max(LEAST_BATCH, left // BATCHES), LARGEST_BATCH)
     batches = descent.Batches(left, min(size, left), model.momentum, model.fit_intercept)

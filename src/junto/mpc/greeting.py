@@ -31,7 +31,10 @@ class Greeting:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.digest) <= _DIGEST_BYTES or len(self.text.encode()) > _TEXT_BYTES:
-            raise ConfigError("a link's greeting has a digest of 1 to 64 bytes and a text of at most 8 KiB")
+            raise ConfigError(
+                "a link's greeting has a digest of 1 to 64 bytes and a text of at most 8 KiB",
+                fix="report it: junto itself has made it",
+            )
 
 
 @dataclass(frozen=True, slots=True)

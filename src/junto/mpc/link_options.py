@@ -32,7 +32,9 @@ class LinkOptions:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None and value < 1:
-                raise ConfigError(f"{field.name} of a link has to be positive, and is {value}")
+                raise ConfigError(
+                    f"{field.name} of a link has to be positive, and is {value}", fix="give a number above 0"
+                )
 
     @property
     def patience_s(self) -> float:

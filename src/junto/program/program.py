@@ -314,7 +314,9 @@ class Program:
         """
         parts, me = self._parts, self.settings.self_party
         if parts.gateway is None or me is None or party == me:
-            raise DeviceError(f"there is no gateway to {party} in this process")
+            raise DeviceError(
+                f"there is no gateway to {party} in this process", fix="name a party of the session"
+            )
         aside = Aside(parts.gateway, stamp, (me, party), parts.peers.is_trusted)
         self._asides.append(aside)
         return aside

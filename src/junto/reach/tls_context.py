@@ -75,12 +75,18 @@ def _equip(context: ssl.SSLContext, tls: TlsSettings, alpn: str) -> ssl.SSLConte
     try:
         context.load_verify_locations(cadata=tls.ca_cert.decode("ascii", "replace"))
     except (ssl.SSLError, ValueError) as error:
-        raise CertificateError("tls_config.ca_cert cannot be used as a CA") from error
+        raise CertificateError(
+            "tls_config.ca_cert cannot be used as a CA",
+            fix="give the certificate of the CA, in PEM; junto certs makes one",
+        ) from error
     with _as_file(tls.cert.rstrip() + b"\n" + tls.key) as path:
         try:
             context.load_cert_chain(path)
         except ssl.SSLError as error:
-            raise CertificateError("tls_config.cert and tls_config.key cannot be used together") from error
+            raise CertificateError(
+                "tls_config.cert and tls_config.key cannot be used together",
+                fix="give the key that was made with this certificate",
+            ) from error
     return context
 
 

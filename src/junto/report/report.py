@@ -116,7 +116,10 @@ class Report:
         """
         _plain((x, y))
         if len(x) != len(y) or not len(x):
-            raise DeviceError(f"{title}: a curve of {len(x)} and {len(y)} coordinates")
+            raise DeviceError(
+                f"{title}: a curve of {len(x)} and {len(y)} coordinates",
+                fix="as many of the one as of the other",
+            )
         drawn = charts.curve([float(u) for u in x], [float(v) for v in y], labels, diagonal)
         self._sections.append(section(title, drawn))
 
@@ -133,7 +136,9 @@ class Report:
         """
         _plain((names, values))
         if len(names) != len(values):
-            raise DeviceError(f"{title}: {len(names)} names for {len(values)} bars")
+            raise DeviceError(
+                f"{title}: {len(names)} names for {len(values)} bars", fix="a name for each bar"
+            )
         drawn = charts.bars([str(name) for name in names], [float(value) for value in values])
         self._sections.append(section(title, drawn))
 

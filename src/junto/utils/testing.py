@@ -25,7 +25,10 @@ def cluster_def(parties: Sequence[str], runtime_config: Mapping[str, Any] | None
         ConfigError: fewer than two parties, or one twice.
     """
     if isinstance(parties, str) or len(parties) < 2 or len(set(parties)) < len(parties):
-        raise ConfigError(f"an SPU needs two different parties or more, not {parties!r}")
+        raise ConfigError(
+            f"an SPU needs two different parties or more, not {parties!r}",
+            fix='cluster_def(["alice", "bob"])',
+        )
     return {"nodes": [{"party": party} for party in parties], "runtime_config": dict(runtime_config or {})}
 
 

@@ -153,7 +153,10 @@ def _write_jax(sink: ValueWriter, value: Any) -> None:
     try:
         array = np.asarray(value)
     except TypeError:
-        raise CannotTravel(f"a jax array of dtype {value.dtype} may not travel") from None
+        raise CannotTravel(
+            f"a jax array of dtype {value.dtype} may not travel",
+            fix='x.astype("float32"), or numpy.asarray(x)',
+        ) from None
     sink.spend(value_tags.JAX_COST)
     sink.atoms.append(value_tags.JAX_ARRAY)
     write_array(sink, array)

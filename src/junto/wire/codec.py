@@ -29,7 +29,10 @@ def encode(value: Any, policy: WirePolicy) -> Payload:
     try:
         encoder.write(value)
     except RecursionError:
-        raise CannotTravel("the value is nested too deeply, or contains itself") from None
+        raise CannotTravel(
+            "the value is nested too deeply, or contains itself",
+            fix="send its parts by themselves, or in an array",
+        ) from None
     return encoder.payload(summarise(value))
 
 

@@ -108,7 +108,10 @@ def _int(sink: ValueWriter, value: int) -> None:
         return
     size = value.bit_length() // 8 + 1
     if size > value_tags.MAX_INT_BYTES:
-        raise CannotTravel(f"an int of {size} bytes may not travel; {value_tags.MAX_INT_BYTES} are allowed")
+        raise CannotTravel(
+            f"an int of {size} bytes may not travel; {value_tags.MAX_INT_BYTES} are allowed",
+            fix="send it in parts, or as an array",
+        )
     sink.atoms.append(value_tags.BIG_INT)
     sink.blob(value.to_bytes(size, "little", signed=True))
 

@@ -41,7 +41,8 @@ def write_foreign(sink: ValueWriter, value: Any) -> None:
         steps = Machine.scan(data, sink.policy.limits.max_nodes)
     except MalformedBytes as error:
         raise CannotTravel(
-            f"a value of type {_name_of(type(value))} may not travel: {error.message}"
+            f"a value of type {_name_of(type(value))} may not travel: {error.message}",
+            fix="send arrays, tables, numbers, texts, and dicts, lists and tuples of them",
         ) from None
     sink.spend(steps)
     sink.atoms += (value_tags.PICKLE, len(data))

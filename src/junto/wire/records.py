@@ -40,7 +40,8 @@ def check_types(types: Mapping[str, type]) -> None:
             )
         if kind in seen:
             raise ConfigError(
-                f"wire_types: {kind.__qualname__} is registered twice, as {seen[kind]} and {name}"
+                f"wire_types: {kind.__qualname__} is registered twice, as {seen[kind]} and {name}",
+                fix="name each type once in wire_types",
             )
         seen[kind] = name
 
@@ -64,7 +65,10 @@ def write_record(sink: ValueWriter, value: Any) -> None:
     sink.atoms += (value_tags.RECORD, sink.record_name(kind))
     if isinstance(value, enum.Enum):
         if kind.__members__.get(value.name or "") is not value:
-            raise CannotTravel(f"a combination of members of {kind.__qualname__} may not travel")
+            raise CannotTravel(
+                f"a combination of members of {kind.__qualname__} may not travel",
+                fix="send the members by themselves",
+            )
         sink.atoms.append(value.name)
         return
     names = _fields(kind)
@@ -72,7 +76,10 @@ def write_record(sink: ValueWriter, value: Any) -> None:
     sink.enter(len(names))
     for name in names:
         if not hasattr(value, name):
-            raise CannotTravel(f"the field {name} of a {kind.__qualname__} is not set")
+            raise CannotTravel(
+                f"the field {name} of a {kind.__qualname__} is not set",
+                fix="set all fields before it is sent",
+            )
         sink.write(getattr(value, name))
     sink.leave()
 

@@ -110,7 +110,8 @@ def decimal_text(value: Decimal) -> str:
     text = str(value)
     if len(text) > value_tags.MAX_DECIMAL_CHARS:
         raise CannotTravel(
-            f"a Decimal of {len(text)} digits may not travel; {value_tags.MAX_DECIMAL_CHARS} are allowed"
+            f"a Decimal of {len(text)} digits may not travel; {value_tags.MAX_DECIMAL_CHARS} are allowed",
+            fix="send fewer digits, or a text",
         )
     return text
 
@@ -141,7 +142,10 @@ def _write_fraction(sink: ValueWriter, value: Fraction) -> None:
     for part in (value.numerator, value.denominator):
         data = part.to_bytes(part.bit_length() // 8 + 1, "little", signed=True)
         if len(data) > value_tags.MAX_FRACTION_BYTES:
-            raise CannotTravel(f"a Fraction may have {value_tags.MAX_FRACTION_BYTES} bytes in each part")
+            raise CannotTravel(
+                f"a Fraction may have {value_tags.MAX_FRACTION_BYTES} bytes in each part",
+                fix="send its numerator and denominator in arrays, or a float",
+            )
         sink.blob(data)
 
 

@@ -98,12 +98,18 @@ def checked(
         DeviceError: an option makes no sense.
     """
     if not callable(function):
-        raise DeviceError(f"an SPU runs functions; {type(function).__name__} is not callable")
+        raise DeviceError(
+            f"an SPU runs functions; {type(function).__name__} is not callable",
+            fix="spu(function)(arguments)",
+        )
     names = (static,) if isinstance(static, str) else tuple(static or ())
     width, fraction = numbers_of(own, settings)
     agreed = None if reveals is None else frozenset([reveals] if isinstance(reveals, str) else reveals)
     if agreed is not None and not all(isinstance(each, str) for each in agreed):
-        raise DeviceError("reveals holds the names of what a function may reveal, as in reveals=['loss']")
+        raise DeviceError(
+            "reveals holds the names of what a function may reveal, as in reveals=['loss']",
+            fix="give a list of texts",
+        )
     return SpuCall(function, names, returns, fraction, agreed, width)
 
 
@@ -118,7 +124,8 @@ def numbers_of(own: OwnNumbers, settings: SpuSettings) -> tuple[int | None, int 
         fraction = DEFAULT_FRACTION[ring]
     if fraction is not None and not (_is_whole(fraction) and 1 <= fraction <= MOST_FRACTION[ring]):
         raise DeviceError(
-            f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION[ring]}, not {fraction!r}"
+            f"fxp_fraction_bits must be a whole number from 1 to {MOST_FRACTION[ring]}, not {fraction!r}",
+            fix="leave it out to take what suits the ring",
         )
     return None if ring is settings.ring else WIDTH[ring], fraction
 
@@ -164,7 +171,10 @@ def returns_of(policy: Any, count: int | None) -> Returns:
     else:
         chosen = known[str(word).lower()]
     if count is not None and not (_is_whole(count) and count >= 1):
-        raise DeviceError(f"user_specified_num_returns must be a whole number from 1 on, not {count!r}")
+        raise DeviceError(
+            f"user_specified_num_returns must be a whole number from 1 on, not {count!r}",
+            fix="user_specified_num_returns=2, of a function that returns two values",
+        )
     return Returns(chosen, 1 if count is None else count)
 
 

@@ -120,11 +120,17 @@ def _leaf(spu: SpuDevice, leaf: Any, *, secret: bool) -> Any:
         try:
             dtype = jax_dtype(leaf.dtype, wide_numbers())
         except TypeError:
-            raise DeviceError("a random key is public: pass the key itself to explain") from None
+            raise DeviceError(
+                "a random key is public: pass the key itself to explain",
+                fix="jax.random.key(0), as it is, not a handle",
+            ) from None
         return Described(ArrayLayout(dtype.name, tuple(leaf.shape)), secret)
     if isinstance(leaf, SPUObject):
         if leaf.device is not spu:
-            raise DeviceError(f"{leaf!r} is an argument of a call on {spu.name}, but does not live there")
+            raise DeviceError(
+                f"{leaf!r} is an argument of a call on {spu.name}, but does not live there",
+                fix="move it there first: x.to(spu)",
+            )
         return opened(leaf)
     if isinstance(leaf, DeviceObject):
         raise DeviceError(

@@ -141,7 +141,10 @@ class SPUObject(DeviceObject):
         described = parse(self.layout())
         if isinstance(self.layout(), str):
             return described[0]
-        raise DeviceError(f"{self!r} is a tree of {len(described)} arrays, not one array")
+        raise DeviceError(
+            f"{self!r} is a tree of {len(described)} arrays, not one array",
+            fix="return the arrays apart: spu(function, num_returns=2), or take one inside",
+        )
 
     @property
     @public

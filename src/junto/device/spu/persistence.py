@@ -192,7 +192,9 @@ def _handles(spu: SpuDevice, value: Any) -> list[SPUObject]:
                 fix="move it there first: x.to(spu)",
             )
     if not handles:
-        raise DeviceError("there is nothing in what is to be kept")
+        raise DeviceError(
+            "there is nothing in what is to be kept", fix="give a handle, or handles in dicts and lists"
+        )
     return handles
 
 
@@ -227,14 +229,20 @@ def places_of(spu: SpuDevice, paths: Paths) -> dict[str, Path]:
     places = {name: Path(path) for name, path in paths.items() if path is not None}
     here = [places[name] for name in _keepers(spu) if name in places and spu.session.program.is_here(name)]
     if len(set(here)) < len(here):
-        raise DeviceError("two parties of this process have the same path: one part would replace the other")
+        raise DeviceError(
+            "two parties of this process have the same path: one part would replace the other",
+            fix="give each party a path of its own",
+        )
     return places
 
 
 def place_at(places: Mapping[str, Path], party: str) -> Path:
     """A party's own path; DeviceError if it is not named."""
     if party not in places:
-        raise DeviceError(f"{party} has a part, and no path for it is given at {party}")
+        raise DeviceError(
+            f"{party} has a part, and no path for it is given at {party}",
+            fix="give a path for each party of the SPU",
+        )
     return places[party]
 
 

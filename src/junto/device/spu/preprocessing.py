@@ -53,7 +53,7 @@ def preprocess(
             fix="spu.open_pool({'alice': folder, 'bob': folder})",
         )
     if isinstance(runs, bool) or not isinstance(runs, int) or runs < 1:
-        raise DeviceError(f"runs is a number from 1 on, not {runs!r}")
+        raise DeviceError(f"runs is a number from 1 on, not {runs!r}", fix="runs=10")
     plan, settings = planned[0].plan, planned[1]
     if plan.reveals:
         raise DeviceError(

@@ -31,7 +31,9 @@ def moved(handle: SPUObject, target: SpuDevice) -> SPUObject:
     if source is target:
         return handle
     if source.session is not session:
-        raise DeviceError(f"{handle!r} and {target.name} belong to different runs")
+        raise DeviceError(
+            f"{handle!r} and {target.name} belong to different runs", fix="make both after the same sf.init"
+        )
     program = session.program
     handle.require_usable()
     layout = handle.layout()

@@ -263,7 +263,8 @@ def _header_length(head: bytes) -> int:
     version, length = _LENGTHS.unpack_from(head, len(MAGIC))
     if version != VERSION:
         raise DeviceError(
-            f"this party's part of the dump is of version {version}, and this junto reads version {VERSION}"
+            f"this party's part of the dump is of version {version}, and this junto reads version {VERSION}",
+            fix="read it with the version of junto that wrote it",
         )
     if length > LARGEST_HEADER:
         raise _damaged("its header is too long")
@@ -315,7 +316,10 @@ def _to_json(layout: Any) -> Any:
         return layout
     if type(layout) is dict:
         if not all(isinstance(key, str | int | float | bool | None) for key in layout):
-            raise DeviceError("a dict whose keys are neither texts nor numbers cannot be kept in files")
+            raise DeviceError(
+                "a dict whose keys are neither texts nor numbers cannot be kept in files",
+                fix="make the keys texts: str(key)",
+            )
         return {"dict": [[key, _to_json(item)] for key, item in layout.items()]}
     if type(layout) in (list, tuple):
         return {type(layout).__name__: [_to_json(item) for item in layout]}

@@ -64,7 +64,9 @@ def require_shapes(form: MetricForm, first: Sequence[int], second: Sequence[int]
                 fix="rows belong together by their place: pass label, scores and weights of the same rows",
             )
     if first[0] < form.least:
-        raise LearnError(f"a metric was given {first[0]} rows, and needs {form.least} at least")
+        raise LearnError(
+            f"a metric was given {first[0]} rows, and needs {form.least} at least", fix="give more rows"
+        )
 
 
 def in_clear(form: MetricForm, first: Any, second: Any, weight: Any = None) -> tuple[Any, Any, Floats]:

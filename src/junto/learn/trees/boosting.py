@@ -150,7 +150,11 @@ class GradientBoosting(TreeModel):
         require(eval_set is None or isinstance(eval_set, tuple | list), "eval_set is no pair", "pass (X, y)")
         if xgb_model is not None:
             require(type(xgb_model) is type(self), f"xgb_model is no {type(self).__name__}", "a fitted one")
-            require(xgb_model.family == self.family, "xgb_model has another objective, or other classes")
+            require(
+                xgb_model.family == self.family,
+                "xgb_model has another objective, or other classes",
+                "the same objective and classes as in its fit",
+            )
             before = xgb_model._learned or xgb_model._fitted()
         if checkpoint is not None:
             require(

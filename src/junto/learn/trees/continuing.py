@@ -71,12 +71,20 @@ def target_of(spu: SPU, label: PYUObject | SPUObject, family: Family, known: Lab
         LearnError: it is elsewhere.
     """
     if isinstance(label, SPUObject):
-        require(known.home is None, "the label is on the SPU, and the earlier one was at its owner")
+        require(
+            known.home is None,
+            "the label is on the SPU, and the earlier one was at its owner",
+            "pass the label as a handle at its owner",
+        )
         return dataset.target_on(spu, label, family)
     home = LabelScale() if known.home is None else known.home
     if isinstance(home, PYUObject):
         there = home.device
-        require(there == label.device, f"the label is not at {there.party}, which had the earlier one")
+        require(
+            there == label.device,
+            f"the label is not at {there.party}, which had the earlier one",
+            "pass a label that is there",
+        )
     shared: SPUObject = run_at(label.device, examine.scaled_label, label, family, home).to(spu)
     return shared
 
@@ -107,10 +115,18 @@ def together(spu: SPU, before: Learned, after: Learned) -> Learned:
 def require_continued(before: Learned, scales: Scales, depth: int, outputs: int) -> None:
     """Raise a LearnError unless a model with such columns, depth and outputs can go on from `before`."""
     known, given = ((tuple(each.by_owner), each.widths) for each in (before.scales, scales))
-    require(known == given, "the model to go on from has other columns")
+    require(
+        known == given,
+        "the model to go on from has other columns",
+        "the columns of its fit, in the same order",
+    )
     shape = before.weights.shape
     same = shape[1] == 2**depth and math.prod(shape[2:]) == outputs
-    require(same, "the model to go on from has another max_depth, or other classes")
+    require(
+        same,
+        "the model to go on from has another max_depth, or other classes",
+        "the max_depth and the classes of its fit",
+    )
 
 
 # -------------------------------------------------------------------- at a party, and on the SPU

@@ -72,7 +72,7 @@ def _base(family: Family, sums: Floats, task: RowsTask) -> list[float]:
     if objective == SQUARES:
         return [mean]
     if not mean > 0:
-        raise LearnError("the label is 0 in all rows")
+        raise LearnError("the label is 0 in all rows", fix="check the label; a mean of 0 has no logarithm")
     return [float(np.log(mean))]
 
 

@@ -124,7 +124,11 @@ def fit(model: Any, X: Any, y: Any, sample_weight: Any, further: Further) -> Poo
     if before is not None:
         shape = fact(before.first(_shape)(before.at(before.first)), list_of(natural, 2))
         same = before.columns == task.columns and tuple(shape) == (2**model.max_depth, grower.outputs)
-        require(same, "the model to go on from has other columns, another max_depth, or other classes")
+        require(
+            same,
+            "the model to go on from has other columns, another max_depth, or other classes",
+            "the columns, max_depth and classes of its fit",
+        )
     grower.begin(before)
     watch = None if further.watching is None else _RowsWatch(grower, family, further.watching, before)
     first = 0 if before is None else before.count

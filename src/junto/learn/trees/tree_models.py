@@ -155,12 +155,11 @@ class TreeModel(ExplainedTrees):
         before, done = (before, 0) if broken is None else (broken, broken.count)
         if broken is not None and done >= self.trees:
             return self._found(broken)
+        _require_same_kind(before, isinstance(X, HorizontalFrame))
         if isinstance(X, HorizontalFrame):
-            require(before is None or isinstance(before, Pooled), "the model to go on from is one of columns")
             keep = None if checkpoint is None else checkpoint.keep
             further: Any = pooled_trees.Further(before, watching, keep, self.trees - done)
             return self._found(pooled_trees.fit(self, X, y, sample_weight, further))
-        require(not isinstance(before, Pooled), "the model to go on from is one of rows of several parties")
         home = None if before is None else before.label.home
         given = dataset.checked_with_label(
             X, y, Judge(self.family, True, False, home, self.start), look=candidates.examined
@@ -555,3 +554,11 @@ def _start(scale: Any, shape: tuple[int, ...]) -> Any:
 def _within(probabilities: Any) -> Any:
     """In the clear: rounding may have taken some beyond 0 and 1."""
     return np.clip(probabilities, 0, 1)
+
+
+def _require_same_kind(before: Any, pooled: bool) -> None:
+    there, fix = ("rows of several parties", "pass a HorizontalFrame, as in its fit")
+    if pooled:
+        there, fix = ("columns", "pass columns of several parties, as in its fit")
+    same = before is None or isinstance(before, Pooled) == pooled
+    require(same, f"the model to go on from is one of {there}", fix)
