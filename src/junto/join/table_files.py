@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from junto.errors import UNREADABLE, JoinError
 from junto.join.csv_files import CsvFile
+from junto.join.file_signs import require_kind
 from junto.join.gather import gather
 from junto.join.join_tables import JoinTable, Positions, native
 from junto.join.kinds import as_agreed
@@ -71,6 +72,7 @@ class FileTable(JoinTable):
                 raise NotADirectoryError("the folder of the output")
             if Path(output).is_dir():
                 raise IsADirectoryError("the output")
+        require_kind(self._path, self._kind)
         self._made: UnpublishedFile | None = None
         self._state = _state(self._path)
         self._csv = CsvFile(self._path, file.library)
