@@ -119,6 +119,8 @@ class KeyColumns:
         self._names, self._declared, self._written = names, declared, written
         self._integers = [True] * len(names)
         self._kinds = ["null"] * len(names)
+        self.unusual: set[str] = set()
+        """Columns with text that has spaces around it, or is a number as ``1.0``, ``+1`` or ``01``."""
 
     def read(self, block: Sequence[Any]) -> list[Any]:
         """The next block: Arrow arrays, one a column, of the kinds that the script says.
@@ -139,6 +141,8 @@ class KeyColumns:
 
     def _converted(self, place: int, column: Any, kind: str) -> Any:
         declared, column = self._declared[place], flat(column)
+        if kind == "text" and self._names[place] not in self.unusual and _has_unusual(column):
+            self.unusual.add(self._names[place])
         if kind != "null":
             if self._kinds[place] not in ("null", declared or kind):  # of a script's `key`, block by block
                 raise JoinError(
@@ -160,6 +164,13 @@ class KeyColumns:
         if made is None:
             raise _no_such(self._names[place], kind, declared)
         return made
+
+
+def _has_unusual(column: Any) -> bool:
+    import pyarrow.compute as pc
+
+    found = pc.match_substring_regex(column, r"^\s|\s$|^[+-]?[0-9]+\.0*$|^[+0][0-9]+$")
+    return bool(pc.any(found).as_py())
 
 
 def _no_such(name: str, kind: str, declared: str) -> JoinError:

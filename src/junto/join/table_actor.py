@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from junto.join.kinds import KeyColumns
 from junto.join.spool import Array, Scratch, Spool
 from junto.join.tags import Tagging, new_key
 
+log: logging.Logger = logging.getLogger("junto.join")
 Whole = npt.NDArray[np.int64]
 _AT_ONCE = 1 << 14  # rows that are looked at together: all of them may be on the disk
 MOST_ROWS = 1 << 30
@@ -124,6 +126,12 @@ class TableActor:
         if total is not None and not (type(total) is int and 0 <= total < 1 << 63):
             raise ProtocolViolation("a number of shared keys is none")
         given = sum(np.count_nonzero(self._ranks[some] >= 0) for some in _blocks(len(self._ranks)))
+        if len(self._ranks) and not given and self._unusual:
+            log.warning(
+                "none of the keys is in common, and in %s some have spaces around them or are numbers as "
+                "1.0, +1 or 01: keys are equal if written alike, so clean them as the table is loaded",
+                ", ".join(map(repr, self._unusual)),
+            )
         everybody_has_them = total is None
         total = given if total is None else total
         every = total + sum(without)
@@ -250,6 +258,7 @@ class TableActor:
                 without.append(rows[~there])
                 found, rows = found[there], rows[there]
             spool.add(tag(found), digest=found.view("<i8"), row=rows)
+        self._unusual = sorted(reading.unusual)
         self._without = np.concatenate(without) if self._order.keeps else without[0]
         self._index(spool)
         return reading.kinds() if spool.count else ["null"] * len(names)  # nothing that could differ in kind
