@@ -244,6 +244,15 @@ def require(condition: bool, sentence: str, fix: str = "") -> None:
         raise LearnError(sentence, fix=fix)
 
 
+def refuse_weights(model: Estimator[Any], weight: Any) -> None:
+    """Raise a LearnError if rows of several parties are given weights."""
+    require(
+        weight is None,
+        f"{type(model).__name__} takes no weights of rows of several parties",
+        "leave out sample_weight; with whole numbers each party takes a row as often as it weighs",
+    )
+
+
 def require_classes(given: Any, spu: SPU, *, two: bool = False) -> None:
     """Raise a LearnError unless these can be the classes of a label; `two`: no more than two of them.
 

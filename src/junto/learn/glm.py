@@ -33,12 +33,13 @@ from junto.learn import (
     weighted,
 )
 from junto.learn.dataset import Columns, Judge, Label, Scales, Table
-from junto.learn.estimator import Handed, require, run_at, shown, training
+from junto.learn.estimator import Handed, refuse_weights, require, run_at, shown, training
 from junto.learn.exporting import Exporting
-from junto.learn.families import Family
+from junto.learn.families import Family, Normal
 from junto.learn.kept_columns import KeptParts
 from junto.learn.linear_parameters import SGD, LinearParameters
 from junto.learn.magnitude import mean
+from junto.learn.metrics import r2_score
 
 log: logging.Logger = logging.getLogger("junto.learn")
 
@@ -432,28 +433,43 @@ class Regressor(GeneralizedLinearModel):
             return self._pooled.each(means, X, to, pooled.complete)
         return self._handed(self._asked(X, own_units.means), self.family.link).to(to)
 
-    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
+    def score(self, X: Table, y: Any, to: PYU | str | None = None, *, sample_weight: Any = None) -> Any:
         """The part of the deviance that is explained: R2 of a normal label, D2 of others; at best 1.
 
         Args:
             X: see `dataset.Table`; the columns of `fit`.
-            y: at the party whose label the model was trained on; or the column of the frame.
+            y: a label of the same rows; of other models than those of a normal label at the party whose
+                label the model was trained on; or the column of the frame.
             to: the party that sees it; None: nobody. Of rows of several parties all know it.
+            sample_weight: of a normal label as in `metrics.r2_score`, at a party or on the SPU; else all rows
+                weigh the same.
 
         Raises:
-            LearnError: see `decision_function`; y is elsewhere.
+            LearnError: see `decision_function`; D2 is asked for of a label elsewhere, or with weights.
         """
         if self._pooled is not None:
+            refuse_weights(self, sample_weight)
             means = FrameStep(pooled_linear.means, self.family)
             return pooled_scores.explained(self._pooled, means, (X, y, self.family), pooled.complete, to)
         learned, family = self._fitted(), self.family
         home = learned.label.home
         label = dataset.only_part(y)
+        at_home = home is not None and isinstance(label, PYUObject) and label.device == home.device
+        if isinstance(family, Normal) and (sample_weight is not None or not at_home):
+            given = dataset.checked_with_label(
+                X, label, self._judge(fitted=True), scaled=self.standardize, scales=learned.scales
+            )
+            return shown(r2_score(given.label, self.predict(X), sample_weight=sample_weight), to)
         if home is None or not isinstance(label, PYUObject) or label.device != home.device:
             raise LearnError(
                 "y is not at the party whose label the model was trained on",
                 fix="of a label on the SPU: metrics.r2_score(y, model.predict(X), sample_weight=flag)",
             )
+        require(
+            sample_weight is None,
+            "D2 is of rows that weigh the same",
+            "metrics.r2_score(y, model.predict(X), sample_weight=weights)",
+        )
         given = dataset.checked_with_label(
             X, label, self._judge(fitted=True), scaled=self.standardize, scales=learned.scales
         )

@@ -21,9 +21,9 @@ from junto.frame.frame import Seed
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, examine, pooled, pooled_groups
 from junto.learn.dataset import Columns, Scales, Table
-from junto.learn.estimator import require, run_at, shown, training
+from junto.learn.estimator import refuse_weights, require, run_at, shown, training
 from junto.learn.magnitude import LAST
-from junto.learn.unsupervised import Unsupervised, refuse_weights
+from junto.learn.unsupervised import Unsupervised
 from junto.learn.weighted import at_most_one
 
 log: logging.Logger = logging.getLogger("junto.learn")

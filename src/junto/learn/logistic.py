@@ -14,7 +14,7 @@ from junto.device.spu.object import SPUObject
 from junto.frame.frame_steps import FrameStep
 from junto.learn import dataset, pooled, pooled_linear, pooled_scores
 from junto.learn.dataset import Table
-from junto.learn.estimator import require_classes, shown
+from junto.learn.estimator import refuse_weights, require_classes, shown
 from junto.learn.families import Bernoulli, Family, are_named, called
 from junto.learn.glm import GeneralizedLinearModel
 from junto.learn.metrics import accuracy_score
@@ -94,18 +94,21 @@ class LogisticRegression(GeneralizedLinearModel):
         found = self.spu(_likelier, static_argnames="values")(self.decision_function(X), values=values)
         return shown(found.read_as(found, partial(called, self.classes_)) if named else found, to)
 
-    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
+    def score(self, X: Table, y: Any, to: PYU | str | None = None, *, sample_weight: Any = None) -> Any:
         """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
 
         Args:
             X: see `dataset.Table`; the columns of `fit`.
             y: labels of the same rows.
             to: the party that sees it; None: nobody. Of rows of several parties all know it.
+            sample_weight: as in `metrics.accuracy_score`, at a party or on the SPU; of rows of several
+                parties all weigh the same.
 
         Raises:
             LearnError: see `decision_function`; y has other rows.
         """
         if self._pooled is not None:
+            refuse_weights(self, sample_weight)
             guessed = FrameStep(pooled_linear.likelier, (0, 1))
             return pooled_scores.accuracy(self._pooled, guessed, (X, y, self.family), pooled.complete, to)
         scales = self._fitted().scales
@@ -115,7 +118,7 @@ class LogisticRegression(GeneralizedLinearModel):
         known = dataset.coded(self.spu, given.label, self.family)
         parts = dataset.share(self.spu, given.columns, scales)
         guessed = self.spu(_guessed)(parts, self._fitted().inner)
-        return shown(accuracy_score(known, guessed), to)
+        return shown(accuracy_score(known, guessed, sample_weight=sample_weight), to)
 
 
 def _probabilities(eta: Any) -> Any:

@@ -20,8 +20,8 @@ from junto.device.spu.object import SPUObject
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, pooled, pooled_components
 from junto.learn.dataset import Scales, Table
-from junto.learn.estimator import require, run_at, shown, training
-from junto.learn.unsupervised import Unsupervised, refuse_weights
+from junto.learn.estimator import refuse_weights, require, run_at, shown, training
+from junto.learn.unsupervised import Unsupervised
 from junto.learn.weighted import at_most_one
 
 log: logging.Logger = logging.getLogger("junto.learn")

@@ -113,7 +113,8 @@ def cross_val_score(
         scoring: ``accuracy``, ``precision``, ``recall``, ``f1``, ``roc_auc``, ``neg_log_loss``,
             ``neg_brier_score``, ``r2``, ``neg_mean_squared_error``, ``neg_root_mean_squared_error``,
             ``neg_mean_absolute_error``; a function of model, X and y that returns a handle, the greater the
-            better; None: the `score` of the model, for which the label of a linear model is at its owner.
+            better; None: the `score` of the model, for which the label of a model of counts or amounts is
+            at its owner.
             Of rows of several parties all parties learn the model, and by None the scores.
         to: the party that sees the scores; None: nobody.
 

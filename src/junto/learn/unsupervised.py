@@ -13,7 +13,7 @@ from junto.device.spu.spu import SPU
 from junto.learn import clear_parts, dataset, kept_columns, pooled, weighted
 from junto.learn.clear_models import KINDS
 from junto.learn.dataset import Columns, Scales, Table
-from junto.learn.estimator import Estimator, require, run_at
+from junto.learn.estimator import Estimator, run_at
 from junto.learn.exporting import Exporting
 from junto.learn.kept_columns import KeptParts
 
@@ -129,15 +129,6 @@ class Unsupervised(Exporting, Estimator[L], Generic[L]):
 def _secrets(kind: type[Any]) -> tuple[str, ...]:
     """The names of a fitted model's secrets."""
     return tuple(each.name for each in fields(kind) if each.name != "scales")
-
-
-def refuse_weights(model: Estimator[Any], weight: Any) -> None:
-    """Raise a LearnError if rows of several parties are given weights."""
-    require(
-        weight is None,
-        f"{type(model).__name__} takes no weights of rows of several parties",
-        "leave out sample_weight; with whole numbers each party takes a row as often as it weighs",
-    )
 
 
 def _counting(x: Any, weight: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import cluster, decomposition, linear_model, preprocessing
+from sklearn import cluster, decomposition, linear_model, metrics, preprocessing
 
 import junto as sf
 from junto import learn
@@ -196,6 +196,50 @@ def test_on_shares():
         there = FLAG > 0
         want = linear_model.LinearRegression().fit(X[there, :2], y[there]).predict(X[there, :2])
         assert np.abs(ours(spu, model, X[:, :2])[there] - want).max() < 3e-4 * np.abs(want).max()
+
+
+SCORED = {
+    "LogisticRegression": ("classes", metrics.accuracy_score, {}),
+    "DecisionTreeClassifier": ("classes", metrics.accuracy_score, {"max_depth": 1, "max_bins": 4}),
+    "LinearRegression": ("any", metrics.r2_score, {}),
+    "Ridge": ("any", metrics.r2_score, {"alpha": 100.0}),
+    "DecisionTreeRegressor": ("any", metrics.r2_score, {"max_depth": 1, "max_bins": 4}),
+}
+
+
+WHERE = [("FM64", "bob", "SPU", "SPU"), ("FM128", "SPU", "alice", "alice")]
+"""The ring, where the label is that a model is trained on, where the one it is judged by, and the weights."""
+
+
+@pytest.mark.parametrize(
+    ("name", "spu", "trained", "judged", "weighed"),
+    [(name, *places) for name in SCORED for places in WHERE] + [("Ridge", "FM64", "SPU", "SPU", "")],
+    indirect=["spu"],
+)
+def test_a_score_is_that_of_scikit_learn_as_rows_weigh(name, spu, trained, judged, weighed):
+    """Wherever labels and weights are."""
+
+    def there(values, place):
+        if not place:
+            return None
+        return secret(spu, values, "bob") if place == "SPU" else sf.PYU(place)(lambda: np.asarray(values))()
+
+    domain, metric, parameters = SCORED[name]
+    y, weight = LABELS[domain], WEIGHTS["numbers"]
+    x = {sf.PYU("alice"): there(X[:, :2], "alice"), sf.PYU("bob"): there(X[:, 2:3], "bob")}
+    train_y = (y - 500) / 900 if domain == "any" else y  # on the SPU a label is not scaled
+    model = getattr(learn, name)(spu, **parameters).fit(x, there(train_y, trained))
+    y = train_y + (np.arange(ROWS) % 7) ** 2 / 9 if domain == "any" else y  # R2 depends on the weights
+    found = model.score(x, there(y, judged), sample_weight=there(weight, weighed), to="alice")
+    want = metric(y, np.asarray(sf.reveal(model.predict(x))), sample_weight=weight if weighed else None)
+    assert float(sf.reveal(found, to="alice")) == pytest.approx(want, abs=2e-3)
+
+
+def test_a_score_that_cannot_be_weighed_says_so(spu):
+    x, y = {sf.PYU("alice"): sf.PYU("alice")(lambda: X)()}, sf.PYU("bob")(lambda: LABELS["nonnegative"])()
+    model = learn.PoissonRegressor(spu).fit(x, y)
+    with pytest.raises(sf.LearnError, match="rows that weigh the same"):
+        model.score(x, y, sample_weight=sf.PYU("bob")(lambda: FLAG)())
 
 
 def test_what_cannot_be(spu):

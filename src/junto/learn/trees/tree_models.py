@@ -19,7 +19,7 @@ from junto.frame.frame_steps import FrameStep
 from junto.frame.horizontal import HorizontalFrame
 from junto.learn import dataset, examine, own_units, pooled, pooled_scores
 from junto.learn.dataset import Checked, Judge, Label, Scales, Table
-from junto.learn.estimator import Handed, require, require_classes, run_at, shown, training
+from junto.learn.estimator import Handed, refuse_weights, require, require_classes, run_at, shown, training
 from junto.learn.families import IDENTITY, LOGARITHM, ClassFamily, Normal, are_named, called
 from junto.learn.kept_columns import KeptParts
 from junto.learn.metrics import accuracy_score, r2_score
@@ -461,25 +461,28 @@ class Classifier(TreeModel):
         found: SPUObject = likelier(self.decision_function(X), values=values)
         return found
 
-    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
+    def score(self, X: Table, y: Any, to: PYU | str | None = None, *, sample_weight: Any = None) -> Any:
         """The accuracy on these rows: shown to the party `to` alone; else nobody sees it.
 
         Args:
             X: tables of their owners; the columns of `fit`.
             y: labels of the same rows.
             to: the party that sees it; None: nobody. Of rows of several parties all know it.
+            sample_weight: as in `metrics.accuracy_score`, at a party or on the SPU; of rows of several
+                parties all weigh the same.
 
         Raises:
             LearnError: see `decision_function`; y has other rows.
         """
         if self._pooled is not None:
+            refuse_weights(self, sample_weight)
             guessed = FrameStep(pooled_trees.likelier, tuple(range(len(self.classes))))
             return pooled_scores.accuracy(self._pooled, guessed, (X, y, self.family), pooled.with_gaps, to)
         given = dataset.checked_with_label(
             X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
         )
         known = dataset.coded(self.spu, given.label, self.family)
-        return shown(accuracy_score(known, self._guessed(X, numbered=True)), to)
+        return shown(accuracy_score(known, self._guessed(X, numbered=True), sample_weight=sample_weight), to)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -506,25 +509,28 @@ class TreeRegressor(TreeModel):
         told, plain = (partial(means, told=told) for told in (True, False))
         return Handed(told, plain, learned.known).to(to)
 
-    def score(self, X: Table, y: Any, to: PYU | str | None = None) -> Any:
+    def score(self, X: Table, y: Any, to: PYU | str | None = None, *, sample_weight: Any = None) -> Any:
         """R2, the part of the variance that is explained: shown to the party `to` alone; else nobody sees it.
 
         Args:
             X: tables of their owners; the columns of `fit`.
             y: a label of the same rows.
             to: the party that sees it; None: nobody.
+            sample_weight: as in `metrics.accuracy_score`, at a party or on the SPU; of rows of several
+                parties all weigh the same.
 
         Raises:
             LearnError: see `predict`; y has other rows.
         """
         if self._pooled is not None:
+            refuse_weights(self, sample_weight)
             return pooled_scores.explained(
                 self._pooled, pooled_trees.means, (X, y, Normal()), pooled.with_gaps, to
             )
         given = dataset.checked_with_label(
             X, y, self._judge(fitted=True), scales=self._fitted().scales, look=candidates.examined
         )
-        return shown(r2_score(given.label, self.predict(X)), to)
+        return shown(r2_score(given.label, self.predict(X), sample_weight=sample_weight), to)
 
 
 def _examined(weights: Any, most: float) -> examine.Facts:
