@@ -74,7 +74,7 @@ def facts(native: Any) -> dict[str, Any]:
         return {"columns": [], "rows": 0, "problem": error.message}
     names, problem = table.names, ""
     if not all(isinstance(name, str) and name for name in names):
-        problem = "a column's name is no text"
+        problem = "a column has no name, or one that is no text (to_csv(index=False) writes no such column)"
     elif len(set(names)) < len(names):
         problem = "two of its columns have the same name"
     if problem:

@@ -69,7 +69,8 @@ class Frame(metaclass=Scripted):
     def __getattr__(self, name: str) -> Any:
         from junto.secretflow import explained
 
-        more = explained(f"VDataFrame.{name}") or instead(name)
+        column = "" if name.startswith("_") else f"; a column is frame[{name!r}]"
+        more = explained(f"VDataFrame.{name}") or instead(name) or column
         raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}{more}", name=name, obj=self)
 
     def made_up(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -13,6 +13,7 @@ from junto.device.boundary import Scripted
 from junto.device.pyu import PYU, PYUObject
 from junto.errors import JoinError
 from junto.join.labels import codes_of
+from junto.tree import listed
 
 if TYPE_CHECKING:
     from junto.device.spu.object import SPUObject
@@ -42,21 +43,21 @@ class Hidden(metaclass=Scripted):
     labels: Mapping[str, PYUObject]
     positions: PYUObject
 
-    def __getitem__(self, name: str | list[str]) -> SPUObject:
-        """The column of that name; of a list of names these columns side by side, [rows, columns].
+    def __getitem__(self, name: str | Iterable[str]) -> SPUObject:
+        """The column of that name; of several names these columns side by side, [rows, columns].
 
         Raises:
             JoinError: there is none.
+            DeviceError: names are in a set, whose order is another one in each process.
         """
         if isinstance(name, str):
             if name not in self.columns:
                 raise JoinError(f"there is no column {name!r}", fix=f"there are {', '.join(self.columns)}")
             return self.columns[name]
-        if not isinstance(name, list) or not name:
-            raise JoinError(
-                "columns are named by text, or by a list of texts", fix='hidden[["age", "income"]]'
-            )
-        return self._on_spu(_beside, [self[each] for each in name])
+        names = [] if isinstance(name, bytes) or not isinstance(name, Iterable) else listed(name)
+        if not names:
+            raise JoinError("columns are named by text, or by several texts", fix='hidden[["age", "income"]]')
+        return self._on_spu(_beside, [self[each] for each in names])
 
     def count(self) -> SPUObject:
         """How many keys both have."""

@@ -102,7 +102,7 @@ def test_what_is_no_table_is_refused(native):
     ("table", "says"),
     [
         (pd.DataFrame({0: [1]}), "no text"),
-        (pd.DataFrame({"": [1]}), "no text"),
+        (pd.DataFrame({"": [1]}), "no name.*index=False"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "same name"),
         (pa.table([[1], [2]], names=["a", "a"]), "same name"),
         ("text", "a str is no table"),

@@ -39,6 +39,13 @@ def test_every_name_of_pandas_is_there_or_says_what_is(kind: type) -> None:
             assert "NAME" not in str(caught.value)
 
 
+def test_a_column_is_no_attribute(frame: Any) -> None:
+    with pytest.raises(AttributeError, match=r"no attribute 'age'; a column is frame\['age'\]"):
+        _ = frame.age
+    with pytest.raises(AttributeError, match=r"no attribute '__wrapped__'$"):
+        _ = frame.__wrapped__
+
+
 def test_the_table_has_names_of_pandas_that_frames_have_not() -> None:
     assert set(INSTEAD) <= PANDAS | OF_THE_PACKAGE | BEFORE
     assert {name for name in INSTEAD if hasattr(VerticalFrame, name)} == set()

@@ -270,9 +270,22 @@ def test_where_no_row_is_in_common_nothing_is_said_of_the_others(quick):
 
 def test_columns_are_asked_for_by_name(quick):
     found = joined(quick, *people())
-    for wrong in ("pays", ["age", "pays"], [], ("age", "pay"), 0):
+    for wrong in ("pays", ["age", "pays"], [], (), b"age", [0], {0: "age"}, 0):
         with pytest.raises(sf.JoinError, match=r"no column|are named"):
             found[wrong]
+    with pytest.raises(sf.DeviceError, match="set"):
+        found[{"age", "pay"}]
+    names = ["age", "pay"]
+    both = sf.reveal(found[names]).tolist()
+    for right in (
+        tuple(names),
+        np.array(names),
+        pd.Index(names),
+        pd.Series(names),
+        dict.fromkeys(names).keys(),
+        iter(names),
+    ):
+        assert sf.reveal(found[right]).tolist() == both
 
 
 # Text, and where a row of the first table is.
