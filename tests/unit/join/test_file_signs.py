@@ -11,6 +11,7 @@ import pytest
 
 from junto.errors import JoinError
 from junto.join.file_signs import require_kind
+from junto.join.join_tables import open_table
 from junto.join.outputs import ARROW, CSV, PARQUET
 
 ROWS = pd.DataFrame({"id": range(9)})
@@ -79,3 +80,9 @@ def test_a_pattern_is_called_one_unless_it_is_a_files_name(tmp_path):
     require_kind(str(tmp_path / "part[1].csv"), CSV)
     with pytest.raises(FileNotFoundError):
         require_kind(str(tmp_path / "none.csv"), CSV)
+
+
+def test_a_table_is_looked_at_before_it_is_read(tmp_path):
+    (tmp_path / "t.csv").write_bytes(FILES["gzip"])
+    with pytest.raises(JoinError, match="is compressed by gzip"):
+        open_table(str(tmp_path / "t.csv"), None)
