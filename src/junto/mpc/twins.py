@@ -138,7 +138,8 @@ class Twins:
         twins = any(isinstance(x, Secret) and x.twin for x in operands)
         follows = twins or (step.name not in CHOOSING and any(map(_is_float, results)))
         none = [None] * len(results)
-        if not (compute and follows and all(map(_has_numbers, operands))):
+        secret = any(isinstance(x, Secret) for x in results)  # n % 1 is known to all
+        if not (compute and follows and secret and all(map(_has_numbers, operands))):
             return none
         numbers = [_numbers(each) for each in operands]
         try:
