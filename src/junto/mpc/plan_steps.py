@@ -71,6 +71,9 @@ DOMAINS = tuple(
 """Functions in here say infinity or NaN outside of what they are defined for (`values.Public.outside`): a
 variance of no rows, an exponential of a matrix that is too large."""
 
+MASKING = str(Path(jax.__file__).parent / "_src" / "ops" / "special.py")
+"""Functions in here say NaN there. Their infinity is a mask: less than any number that a sum may have."""
+
 NARROW = "dirichlet.py"
 """Its domain is as narrow as a rounding: numbers whose sum is 1 up to 1e-6. What it says is no exception."""
 
@@ -479,4 +482,5 @@ def _says_outside(equation: Any, value: Any) -> bool:
         return False
     traceback = equation.source_info.traceback
     files = [] if traceback is None else [each.file_name for each in traceback.frames]
-    return any(each.startswith(DOMAINS) and not each.endswith(NARROW) for each in files)
+    of = (*DOMAINS, MASKING) if np.isnan(number).all() else DOMAINS
+    return any(each.startswith(of) and not each.endswith(NARROW) for each in files)

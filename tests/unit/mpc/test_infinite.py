@@ -57,6 +57,9 @@ RIGHT: dict[str, Program] = {
     "running": lambda x: jnp.exp(lax.cummax(masked(x, -INF))),
     "three times": lambda x: jax.nn.sigmoid(masked(x, -INF) - INF - INF),
     "nanmin": jnp.nanmin,
+    "a weight of 0 of what is below the number for infinity": lambda x: jax.nn.logsumexp(
+        1e10 * (x - 6), b=jnp.sign(x - 1)
+    ),
     "divided by what may be": lambda x: (
         x / masked(x, INF),
         1 / masked(x, -INF),
@@ -130,6 +133,9 @@ OUTSIDE: dict[str, Program] = {
     "quantile": lambda x: jax.scipy.stats.norm.ppf(jnp.clip((x - 1) / 2, 0, 1)),
     "divergence": lambda x: jax.scipy.special.rel_entr(x, x - 1),
     "entropy": lambda x: jax.scipy.special.entr(x - 2),
+    "a sum of exponentials by weights": lambda x: jax.nn.logsumexp(x, b=x - 1),
+    "by public weights": lambda x: jax.scipy.special.logsumexp(x, b=np.array([2.0, -1.0, 0.5])),
+    "of some": lambda x: jax.nn.logsumexp(x, where=x > 1, b=x),
 }
 """Each of some numbers for which jax's own functions say infinity, and of others."""
 
