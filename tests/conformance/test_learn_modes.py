@@ -425,6 +425,13 @@ def test_k_means_of_unscaled_columns_and_a_group_without_rows(spu):
     assert set(sf.reveal(model.labels_)) == {0, 1}
 
 
+def test_centres_that_are_no_tables_of_their_owners_are_called_so(spu):
+    model = learn.KMeans(spu, n_clusters=2, init=np.zeros((2, 4)))
+    with pytest.raises(LearnError, match="init is a ndarray") as caught:
+        model.fit(split(POINTS, 2))
+    assert "{alice: her_columns" in caught.value.fix
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scaled", [True, False])
 def test_principal_components(spu, scaled):

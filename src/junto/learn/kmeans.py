@@ -7,6 +7,7 @@ SODA 2007. Which row belongs where, how many belong to a group and where it lies
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Annotated, Any, Final, Self
@@ -126,6 +127,12 @@ class KMeans(Unsupervised[FittedCentres]):
     def _first(self, parts: Any, columns: Columns, scales: Scales, field: str | None) -> SPUObject:
         rng = np.random.default_rng(self.random_state)
         if not isinstance(self.init, str):
+            tables = getattr(self.init, "partitions", self.init)
+            require(
+                isinstance(tables, Mapping | SPUObject),
+                f"init is a {type(self.init).__name__}",
+                "a table of centres as X is one: {alice: her_columns, bob: his_columns}",
+            )
             given = dataset.checked(self.init, scaled=self.standardize, scales=scales)
             require(
                 given.rows == self.n_clusters,
