@@ -148,9 +148,22 @@ def test_outside_of_a_domain_infinity_is_the_number_for_it(name: str) -> None:
     agree(PLAIN.run(OUTSIDE[name], X), want)
 
 
+SHARES: dict[str, Program] = {
+    "density": lambda x: jax.scipy.stats.dirichlet.pdf(x / x.sum(), X),
+    "its logarithm": lambda x: jax.scipy.stats.dirichlet.logpdf(x / x.sum(), X),
+    "derivative": jax.grad(lambda x: jax.scipy.stats.dirichlet.logpdf(x / x.sum(), X)),
+    "of no shares": lambda x: jax.scipy.stats.dirichlet.pdf(x / x.sum() * 1.01, X),
+}
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_a_domain_as_narrow_as_a_rounding_is_as_wide_as_one_of_fixed_point(name: str) -> None:
+    want = np.asarray(SHARES[name](jnp.asarray(X)))
+    assert np.max(np.abs(PLAIN.run(SHARES[name], X) - want)) < 2e-3 * (1 + np.max(np.abs(want)))
+
+
 BAD: dict[str, Program] = {
     "parameters that all know": lambda x: jax.scipy.stats.beta.logpdf(x, 2.0, -1.0),
-    "a domain as narrow as a rounding": lambda x: jax.scipy.stats.dirichlet.logpdf(x / x.sum(), X),
 }
 
 
