@@ -97,13 +97,13 @@ def distinct(keys: Sequence[Any], axis: int) -> Any:
 
 CARRIED = frozenset(
     (
-        "abs", "acos", "acosh", "add", "add_any", "asin", "atan", "atanh", "broadcast_in_dim", "cbrt", "cos",
-        "digamma", "div", "erf_inv", "exp", "exp2", "expm1", "integer_pow", "lgamma", "log", "log1p",
-        "logistic", "mul", "neg", "pow", "reshape", "rsqrt", "select_n", "sin", "sqrt", "square", "squeeze",
-        "sub", "tan", "tanh", "transpose",
+        "abs", "acos", "acosh", "add", "add_any", "asin", "atan", "atanh", "broadcast_in_dim", "cbrt",
+        "concatenate", "cos", "digamma", "div", "erf_inv", "exp", "exp2", "expm1", "integer_pow", "lgamma",
+        "log", "log1p", "logistic", "mul", "neg", "pow", "reshape", "rev", "rsqrt", "select_n", "sin",
+        "slice", "sqrt", "square", "squeeze", "sub", "tan", "tanh", "transpose",
     )
 )  # fmt: skip
-"""Steps that make each number of those of the same place, and whose twins keep what is not a number."""
+"""Steps that make each number of others of their own place, or of one; their twins keep what is no number."""
 
 
 class Choices:
