@@ -521,9 +521,9 @@ def test_bad_arguments(spu):
         learn.KMeans(spu, n_clusters=3).fit(split(TABLE[:2]))
     with pytest.raises(sf.LearnError, match="no 6 components"):
         learn.PCA(spu, n_components=6).fit(split())
-    regressor = learn.Ridge(spu).fit(split(), at("bob", AMOUNTS))
+    counts = learn.PoissonRegressor(spu).fit(split(), at("bob", COUNTS))
     with pytest.raises(sf.LearnError, match="whose label"):
-        regressor.score(split(), at("alice", AMOUNTS))
+        counts.score(split(), at("alice", COUNTS))
 
 
 def test_a_table_that_could_not_be_read_is_its_owners_failure(spu):

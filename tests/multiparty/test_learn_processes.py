@@ -133,10 +133,10 @@ def test_a_party_that_is_killed_in_the_middle_of_training_is_named(job, victim):
     job.start_all(
         script("""
 from junto.learn import solvers
-def told(bit, reveal=solvers.reveal):
-    say("an epoch is over", bool(reveal(bit)))
+def told(bit, due, fact=solvers.fact):
+    say("an epoch is over", fact(bit, due))
     return True
-solvers.reveal = told
+solvers.fact = told
 model = learn.LogisticRegression(spu, solver="sgd", max_iter=1000, batch_size=30, early_stopping=True)
 try:
     model.fit(X, y)
