@@ -69,7 +69,7 @@ def test_from_files_to_a_judged_model(job, table):
     auc = roc_auc_score(joined["malignant"], reference.decision_function(scaled))
     for name, party in job.running.items():
         assert party.next() == [[450, 5], [*features, "malignant"]]
-        assert party.next()[0] == pytest.approx(auc, abs=0.02)  # another order of the rows, another split
+        assert party.next()[0] == pytest.approx(auc, abs=0.06)  # 135 rows of any order, and 0.01 is usual
         shown = party.next()[0]
         if name == "bob":
             np.testing.assert_allclose(shown, joined[features].corr(), atol=1e-4)
